@@ -1,0 +1,1 @@
+"""What a lesson imports: real processes, Node, instruments and figures."""
