@@ -1,0 +1,124 @@
+"""How late is an event loop? A probe of asyncio and uvloop, and a place to run a loop of one's own.
+
+The probe plans a tick every `interval` seconds from the moment it is entered and notes how late each one ran. The plan
+never moves: a late tick does not delay the next, and a tick that came due while the loop was held is not lost; it has
+waited too, and counts with what it waited. (A histogram with one sample for each tick *that ran* forgets those, and its
+median stays small however long the loop was held: https://github.com/nodejs/node/issues/34661.)
+
+    async with lag.Probe(interval=0.005) as probe:
+        await work()
+    print(lag.percentile(probe.lags, 99))  # seconds
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+
+class Probe:
+    """Measure the running loop for as long as the `async with` block lasts. All times in seconds, by `perf_counter`.
+
+    `lags`: for each planned tick, in order, how late it was; never negative. A callback that held the loop for `b`
+    seconds shows as a largest lag between `b - interval` and `b` (the loop's own lateness comes on top).
+    `gaps`: the time from each tick that ran to the next one that ran. A block lies wholly between two ticks, so the
+    largest gap is never below the longest block; an idle loop's gaps are about `interval`. It is what Node's
+    `monitorEventLoopDelay` records.
+
+    Timers are not exact even on an idle loop: asyncio rounds its wait up to whole milliseconds (epoll's unit), uvloop
+    rounds a timer to the nearest one.
+    """
+
+    def __init__(self, interval: float = 0.005):
+        if not interval > 0:
+            raise ValueError(f"the interval between two ticks is in seconds and above 0, not {interval!r}")
+        self.interval = interval
+        self.lags: list[float] = []
+        self.gaps: list[float] = []
+
+    async def __aenter__(self) -> Probe:
+        self._loop = asyncio.get_running_loop()
+        self._start = self._last = time.perf_counter()
+        self._planned = 1  # ticks planned so far; the last of them is the one that is awaited
+        self._handle = self._loop.call_later(self.interval, self._tick)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._handle.cancel()
+        now = time.perf_counter()
+        if self._due() <= now:  # the block ended before the loop could run the tick that was due
+            self._note(now)
+
+    def _due(self) -> float:
+        return self._start + self._planned * self.interval
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self._note(now)
+        self._handle = self._loop.call_later(self._due() - now, self._tick)
+
+    def _note(self, now: float) -> None:
+        self.gaps.append(now - self._last)
+        self._last = now
+        while True:  # the awaited tick, and those that came due meanwhile
+            self.lags.append(max(0.0, now - self._due()))
+            self._planned += 1
+            if self._due() > now:
+                return
+
+
+def percentile(values: Sequence[float], q: float) -> float:
+    """The smallest of `values` that at least `q` percent of them don't exceed (nearest rank, as HDR histograms do)."""
+    if not values:
+        raise ValueError("there is nothing to take a percentile of: the probe saw no tick; let it run longer")
+    return sorted(values)[max(0, math.ceil(q / 100 * len(values)) - 1)]
+
+
+def new_loop(kind: str) -> asyncio.AbstractEventLoop:
+    """A new event loop, `"asyncio"` or `"uvloop"`. Close it."""
+    if kind == "asyncio":
+        return asyncio.new_event_loop()
+    if kind == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    raise ValueError(f"there are the loops 'asyncio' and 'uvloop', not {kind!r}")
+
+
+def run(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any, loop: str = "asyncio") -> Any:
+    """Run `main(*args)` on a new loop in a thread of its own and return what it returns.
+
+    The loop of a notebook's kernel has work of its own and is running already; this one has nothing else to do. An
+    interrupt of the kernel cancels it.
+    """
+    runner = asyncio.Runner(loop_factory=lambda: new_loop(loop))
+    ended: dict[str, Any] = {}
+    task: dict[str, asyncio.Task[Any]] = {}
+
+    async def noted() -> Any:
+        task["main"] = asyncio.current_task()  # type: ignore[assignment]
+        return await main(*args)
+
+    def target() -> None:
+        try:
+            with runner:
+                ended["value"] = runner.run(noted())
+        except BaseException as error:
+            ended["error"] = error
+
+    thread = threading.Thread(target=target, name=f"{loop} loop", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        if "main" in task and thread.is_alive():
+            task["main"].get_loop().call_soon_threadsafe(task["main"].cancel)
+            thread.join(5.0)
+        raise
+    if "error" in ended:
+        raise ended["error"]
+    return ended["value"]
