@@ -28,6 +28,8 @@ class Probe:
     `gaps`: the time from each tick that ran to the next one that ran. A block lies wholly between two ticks, so the
     largest gap is never below the longest block; an idle loop's gaps are about `interval`. It is what Node's
     `monitorEventLoopDelay` records.
+    `cost`: the share of the elapsed time that the probe's own callback spent, in CPU time. (The kernel's work of waking
+    an idle loop for a tick is not in it; a loop that is busy is awake anyway.)
 
     Timers are not exact even on an idle loop: asyncio rounds its wait up to whole milliseconds (epoll's unit), uvloop
     rounds a timer to the nearest one.
@@ -39,6 +41,11 @@ class Probe:
         self.interval = interval
         self.lags: list[float] = []
         self.gaps: list[float] = []
+        self._cpu = 0.0
+
+    @property
+    def cost(self) -> float:
+        return self._cpu / (self._last - self._start)
 
     async def __aenter__(self) -> Probe:
         self._loop = asyncio.get_running_loop()
@@ -57,9 +64,11 @@ class Probe:
         return self._start + self._planned * self.interval
 
     def _tick(self) -> None:
+        began = time.thread_time()
         now = time.perf_counter()
         self._note(now)
         self._handle = self._loop.call_later(self._due() - now, self._tick)
+        self._cpu += time.thread_time() - began
 
     def _note(self, now: float) -> None:
         self.gaps.append(now - self._last)
