@@ -1,4 +1,4 @@
-"""How late is an event loop? A probe of asyncio and uvloop, and a place to run a loop of one's own.
+"""How late is an event loop? A probe of asyncio and uvloop, a place for a loop of one's own, and a loop to test with.
 
 The probe plans a tick every `interval` seconds from the moment it is entered and notes how late each one ran. The plan
 never moves: a late tick does not delay the next, and a tick that came due while the loop was held is not lost; it has
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import selectors
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -87,6 +88,47 @@ def percentile(values: Sequence[float], q: float) -> float:
     return sorted(values)[max(0, math.ceil(q / 100 * len(values)) - 1)]
 
 
+class TurnedClock(asyncio.SelectorEventLoop):
+    """A loop whose clock is turned instead of waited for: a test of timers that takes no time and always ends the same.
+
+    Whenever the loop has nothing to do until its next timer, `time()` jumps there, rounded up to a multiple of
+    `wakes_every` seconds (real loops wake late too). `hold(seconds)` is what a callback does that keeps the loop that
+    long. `turns` counts the iterations; a thousand of them without waiting once end the loop with `RuntimeError`.
+    """
+
+    def __init__(self, wakes_every: float):
+        self._now, self._wakes_every, self.turns, self._restless = 0.0, wakes_every, 0, 0
+        super().__init__(_TurningSelector(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def hold(self, seconds: float) -> None:
+        self._now += seconds
+
+    def _wait(self, seconds: float | None) -> float:
+        """Turn the clock; returns how long to wait for other threads, really."""
+        self.turns += 1
+        self._restless = self._restless + 1 if seconds == 0 else 0
+        if self._restless > 1000:
+            self._restless = 0
+            raise RuntimeError("the loop is kept awake: 1,000 turns without waiting once")
+        if seconds is None:  # no timer at all: only another thread can go on
+            return 1.0
+        if seconds > 0:
+            self._now = math.ceil((self._now + seconds) / self._wakes_every) * self._wakes_every
+        return 0.0
+
+
+class _TurningSelector(selectors.DefaultSelector):
+    def __init__(self, loop: TurnedClock):
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        return super().select(self._loop._wait(timeout))
+
+
 def new_loop(kind: str) -> asyncio.AbstractEventLoop:
     """A new event loop, `"asyncio"` or `"uvloop"`. Close it."""
     if kind == "asyncio":
@@ -98,13 +140,17 @@ def new_loop(kind: str) -> asyncio.AbstractEventLoop:
     raise ValueError(f"there are the loops 'asyncio' and 'uvloop', not {kind!r}")
 
 
-def run(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any, loop: str = "asyncio") -> Any:
+def run(
+    main: Callable[..., Coroutine[Any, Any, Any]],
+    *args: Any,
+    loop: str | Callable[[], asyncio.AbstractEventLoop] = "asyncio",
+) -> Any:
     """Run `main(*args)` on a new loop in a thread of its own and return what it returns.
 
-    The loop of a notebook's kernel has work of its own and is running already; this one has nothing else to do. An
-    interrupt of the kernel cancels it.
+    `loop` is `"asyncio"`, `"uvloop"` or a function that makes a loop. The loop of a notebook's kernel has work of its own
+    and is running already; this one has nothing else to do. An interrupt of the kernel cancels it.
     """
-    runner = asyncio.Runner(loop_factory=lambda: new_loop(loop))
+    runner = asyncio.Runner(loop_factory=(lambda: new_loop(loop)) if isinstance(loop, str) else loop)
     ended: dict[str, Any] = {}
     task: dict[str, asyncio.Task[Any]] = {}
 
@@ -119,7 +165,7 @@ def run(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any, loop: str = "
         except BaseException as error:
             ended["error"] = error
 
-    thread = threading.Thread(target=target, name=f"{loop} loop", daemon=True)
+    thread = threading.Thread(target=target, name="a loop of its own", daemon=True)
     thread.start()
     try:
         thread.join()

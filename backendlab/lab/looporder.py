@@ -1,8 +1,8 @@
 """A CommonJS program for Node whose output order must be worked out by hand, another one for each seed.
 
-Its order is the same in every run: every pair whose order Node leaves open (a timer and an immediate of the main module,
-two pieces of I/O under way at once) is kept out. And every program tells the right model of the loop from the wrong ones
-that people bring along (`tests/lab/test_looporder.py` has them).
+Its order is the same in every run: every pair whose order Node leaves open (a timer and an immediate of the main
+module, two pieces of I/O under way at once) is kept out. And every program tells the right model of the loop from the
+wrong ones that people bring along (`tests/lab/test_looporder.py` has them).
 
 A plan is a list of statements, each a tuple: ("log", label), ("async", statements before `await`, statements after it),
 or ("tick" | "micro" | "then" | "timeout" | "immediate" | "io", the callback's statements).
