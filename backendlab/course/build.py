@@ -22,8 +22,6 @@ from nbformat import NotebookNode
 from backendlab.course import lesson
 from backendlab.parts import ROOT
 
-HELP = "make notebooks/ and release/ from source/"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 01-node-runtime or 1 (default: all)")

@@ -20,8 +20,6 @@ from backendlab.course import build, lesson
 from backendlab.course.judge import Outcome, judge_all, setup_of
 from backendlab.parts import ROOT
 
-HELP = "try every exercise: its stub, its solution, and the kept wrong and right answers"
-
 ENDINGS = {"py": ".py", "js": ".mjs"}
 FEWEST = {"wrong": 2, "right": 1}
 
