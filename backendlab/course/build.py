@@ -133,14 +133,11 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
     Raises `LessonError` naming the first cell that failed without being allowed to (tag `raises-exception`).
     """
     from papermill.engines import papermill_engines
-    from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy's warning would stand in every lesson
     with tempfile.TemporaryDirectory(prefix="backendlab-run-") as folder:
-        path = Path(folder) / f"{name}.ipynb"
-        lesson.write(notebook, path)
-        ready = load_notebook_node(str(path))
+        ready = for_papermill(notebook)
         if parameters:
             ready = parameterize_notebook(ready, parameters)
         engine = {"log_output": False, "start_timeout": 120, "stdout_file": None, "stderr_file": None}
@@ -158,6 +155,16 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
                 if output.output_type == "error":
                     raise lesson.LessonError(_failure(name, cell, output))
     return clean(done)
+
+
+def for_papermill(notebook: NotebookNode) -> NotebookNode:
+    """A notebook with the metadata that papermill expects to find, which it adds only to what it reads from a file."""
+    from papermill.iorw import load_notebook_node
+
+    with tempfile.TemporaryDirectory(prefix="backendlab-papermill-") as folder:
+        path = Path(folder) / "notebook.ipynb"
+        lesson.write(notebook, path)
+        return load_notebook_node(str(path))
 
 
 def _failure(name: str, cell: NotebookNode, output: NotebookNode) -> str:
