@@ -147,8 +147,8 @@ def run(
 ) -> Any:
     """Run `main(*args)` on a new loop in a thread of its own and return what it returns.
 
-    `loop` is `"asyncio"`, `"uvloop"` or a function that makes a loop. The loop of a notebook's kernel has work of its own
-    and is running already; this one has nothing else to do. An interrupt of the kernel cancels it.
+    `loop` is `"asyncio"`, `"uvloop"` or a function that makes a loop. The loop of a notebook's kernel has work of its
+    own and is running already; this one has nothing else to do. An interrupt of the kernel cancels it.
     """
     runner = asyncio.Runner(loop_factory=(lambda: new_loop(loop)) if isinstance(loop, str) else loop)
     ended: dict[str, Any] = {}
