@@ -25,7 +25,7 @@ class Probe:
     """Measure the running loop for as long as the `async with` block lasts. All times in seconds, by `perf_counter`.
 
     `lags`: for each planned tick, in order, how late it was; never negative. A callback that held the loop for `b`
-    seconds shows as a largest lag between `b - interval` and `b` (the loop's own lateness comes on top).
+    seconds shows as a largest lag between `b - interval` and `b`, give or take a timer's rounding.
     `gaps`: the time from each tick that ran to the next one that ran. A block lies wholly between two ticks, so the
     largest gap is never below the longest block; an idle loop's gaps are about `interval`. It is what Node's
     `monitorEventLoopDelay` records.
@@ -33,7 +33,7 @@ class Probe:
     an idle loop for a tick is not in it; a loop that is busy is awake anyway.)
 
     Timers are not exact even on an idle loop: asyncio rounds its wait up to whole milliseconds (epoll's unit), uvloop
-    rounds a timer to the nearest one.
+    rounds a timer to the nearest one, so that a tick can also run up to a millisecond early.
     """
 
     def __init__(self, interval: float = 0.005):
@@ -52,33 +52,35 @@ class Probe:
         self._loop = asyncio.get_running_loop()
         self._start = self._last = time.perf_counter()
         self._planned = 1  # ticks planned so far; the last of them is the one that is awaited
+        self._due = self._start + self.interval
         self._handle = self._loop.call_later(self.interval, self._tick)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._handle.cancel()
         now = time.perf_counter()
-        if self._due() <= now:  # the block ended before the loop could run the tick that was due
+        if self._due <= now:  # the block ended before the loop could run the tick that was due
             self._note(now)
-
-    def _due(self) -> float:
-        return self._start + self._planned * self.interval
 
     def _tick(self) -> None:
         began = time.thread_time()
         now = time.perf_counter()
         self._note(now)
-        self._handle = self._loop.call_later(self._due() - now, self._tick)
+        self._handle = self._loop.call_later(self._due - now, self._tick)
         self._cpu += time.thread_time() - began
 
     def _note(self, now: float) -> None:
         self.gaps.append(now - self._last)
         self._last = now
-        while True:  # the awaited tick, and those that came due meanwhile
-            self.lags.append(max(0.0, now - self._due()))
+        due = self._due
+        self.lags.append(now - due if now > due else 0.0)
+        while True:  # those that came due meanwhile
             self._planned += 1
-            if self._due() > now:
-                return
+            due = self._start + self._planned * self.interval
+            if due > now:
+                break
+            self.lags.append(now - due)
+        self._due = due
 
 
 def percentile(values: Sequence[float], q: float) -> float:
