@@ -15,6 +15,7 @@ import importlib
 import sys
 
 import backendlab
+from backendlab.trouble import Trouble
 
 COMMANDS = {
     "build": ("make notebooks/ and release/ from source/", "backendlab.course.build"),
@@ -42,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return importlib.import_module(COMMANDS[args.command][1]).run(args)
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
