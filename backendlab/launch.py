@@ -1,6 +1,7 @@
 """`backendlab lab`: JupyterLab on this machine alone, opened at a lesson."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,10 +31,14 @@ def run(args: argparse.Namespace) -> int:
 
 def start(lesson: Path | None) -> None:
     """Be JupyterLab until it is stopped: in this process, since a second Python would cost its own start."""
-    # Terminals and `!` lines in JupyterLab find this environment's commands, though nobody has activated it.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    gc.set_threshold(50_000)  # a fifth of the start went into looking for garbage while there is none
+    # JupyterLab asks yarn for its registry while it is imported, for builds that nobody does here: half a second,
+    # if it finds a Node on PATH.
+    path, os.environ["PATH"] = os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)
     from jupyterlab.labapp import LabApp  # here, because it takes a second
 
+    # Terminals and `!` lines in JupyterLab find this environment's commands, though nobody has activated it.
+    os.environ["PATH"] += os.pathsep + path
     LabApp.launch_instance(settings(lesson))
 
 
