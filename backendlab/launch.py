@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from backendlab.parts import ROOT
+from backendlab.trouble import Trouble
 
 FIRST = "01-node-runtime"
 
@@ -21,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     if not lesson.exists():
         if args.lesson != FIRST:
             there = ", ".join(sorted(path.stem for path in lesson.parent.glob("*.ipynb")))
-            raise SystemExit(f"There is no lesson {args.lesson} in notebooks/. Those that are there: {there}")
+            raise Trouble(f"There is no lesson {args.lesson} in notebooks/. Those that are there: {there}")
         print("Lesson 1 is not in notebooks/ yet (`make build` makes it from source/): opening JupyterLab without it.")
     where = "Your browser opens at the lesson" if has_browser() else "No display here: open the address below"
     print(f"JupyterLab is starting. {where}. Ctrl-C stops it.", flush=True)
