@@ -5,8 +5,8 @@ What each does to Python's global interpreter lock (CPython 3.11–3.13, the sta
 - `wait` sleeps in the kernel: no core, no lock.
 - `count` is a loop of bytecode: it holds the lock, and gives it up when another thread has waited a switch interval.
 - `total` is one call into C that holds the lock until it returns.
-- `digest` is one call into C that releases the lock while it computes
-  (https://docs.python.org/3/library/hashlib.html#hashlib.pbkdf2_hmac).
+- `digest` is one call into C that releases the lock while it computes (`Py_BEGIN_ALLOW_THREADS` in
+  https://github.com/python/cpython/blob/v3.13.0/Modules/_hashopenssl.c).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -78,9 +79,14 @@ def cores() -> int:
 
 
 def warm(pool: Executor, workers: int) -> None:
-    """Return when all workers of a pool are running, so that their start isn't measured with the jobs."""
-    for started in [pool.submit(time.sleep, 0.02) for _ in range(workers)]:
-        started.result()
+    """Return when all workers of a pool are running, so that their start isn't measured with the jobs.
+
+    Each gets a job that waits for the others; quick ones would all be taken by the first worker to start.
+    """
+    names, until = [str(k) for k in range(workers)], time.time() + 60
+    with tempfile.TemporaryDirectory() as folder:
+        for met in [pool.submit(meet, folder, name, names, until) for name in names]:
+            met.result()
 
 
 @contextlib.contextmanager
@@ -88,6 +94,7 @@ def pools(threads: int, processes: int) -> Iterator[tuple[ThreadPoolExecutor, Pr
     """A pool of threads and one of spawned processes, both with all their workers running."""
     spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
     with ThreadPoolExecutor(threads) as in_threads, ProcessPoolExecutor(processes, mp_context=spawn) as in_processes:
+        warm(in_threads, threads)
         warm(in_processes, processes)
         yield in_threads, in_processes
 
