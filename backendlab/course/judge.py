@@ -48,10 +48,11 @@ class Outcome:
 
 def preload() -> None:
     """Import what set-up cells import, once, before forking. Safe to call again."""
-    os.environ["MPLBACKEND"] = "agg"
+    import matplotlib
+
+    matplotlib.use("agg")  # not by the environment, where a kernel started from here would find it and draw nothing
     for module in ("aiohttp", "matplotlib.pyplot", "pandas"):
         importlib.import_module(module)
-
     _shell()
 
 

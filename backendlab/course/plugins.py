@@ -15,14 +15,15 @@ NODE_STUB = (
 
 
 class ClearSolutionsByLanguage(ClearSolutions):
-    """nbgrader's own, with the stub of the cell's language: a notebook of ours has Python and JavaScript answers."""
+    """nbgrader's own, but a cell's first line stays if it is a cell magic, and a `%%node` cell's stub is JavaScript."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
         magic, newline, body = cell.source.partition("\n")
-        if cell.cell_type != "code" or not magic.startswith("%%node"):
+        if cell.cell_type != "code" or not magic.startswith("%%"):
             return super().preprocess_cell(cell, resources, cell_index)
         cell.source = body
-        cell, _ = super().preprocess_cell(cell, {**resources, "language": "javascript"}, cell_index)
+        language = "javascript" if magic.startswith("%%node") else resources["language"]
+        cell, _ = super().preprocess_cell(cell, {**resources, "language": language}, cell_index)
         cell.source = magic + newline + cell.source
         return cell, resources
 

@@ -1,7 +1,7 @@
 """`backendlab release`: one lesson's release made anew for a cohort, with papermill's parameters.
 
-Another seed changes the data that the answers depend on. Nothing is written unless, with exactly these parameters, every
-reference solution passes and every stub fails as a stub should.
+Another seed changes the data that the answers depend on. Nothing is written unless, with exactly these parameters,
+every reference solution passes and every stub fails as a stub should.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def parameterized(source: NotebookNode, parameters: dict[str, Any]) -> NotebookN
     """The source with papermill's injected cell, locked so that a submission can't change it."""
     from papermill.parameterize import parameterize_notebook
 
-    made = parameterize_notebook(source, parameters)
+    made = parameterize_notebook(build.for_papermill(source), parameters)
     for cell in made.cells:
         if "injected-parameters" in lesson.tags(cell):
             mark = {"grade": False, "grade_id": "injected-parameters", "locked": True, "schema_version": 3}
