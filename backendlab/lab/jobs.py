@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import multiprocessing
 import os
 import tempfile
@@ -72,10 +73,12 @@ def sized(job: Callable[[int], Any], seconds: float) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may use; a container's CPU quota, which can be less, is not seen here."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The cores that this process may use, by its affinity and by its container's quota of CPU time (cgroup 2)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        allowed = min(allowed, math.ceil(int(quota) / int(period)))  # ValueError: the quota is "max"
+    return allowed
 
 
 def warm(pool: Executor, workers: int) -> None:
