@@ -116,20 +116,21 @@ def meet(folder: str, name: str, others: Collection[str], until: float) -> str:
 
     So jobs that meet were under way at the same time. Raises `TimeoutError` at `until` (seconds since 1970).
     """
+    Path(folder, name).touch()
     while _missing(folder, name, others, until):
-        time.sleep(0.01)
+        time.sleep(0.02)
     return name
 
 
 async def meet_awaiting(folder: str, name: str, others: Collection[str], until: float) -> str:
     """`meet` for a job on the event loop."""
+    Path(folder, name).touch()
     while _missing(folder, name, others, until):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
     return name
 
 
 def _missing(folder: str, name: str, others: Collection[str], until: float) -> set[str]:
-    Path(folder, name).touch()
     missing = set(others).difference(file.name for file in Path(folder).iterdir())
     if missing and time.time() > until:
         raise TimeoutError(f"{name} was under way, but these had not begun: {', '.join(sorted(missing))}")
