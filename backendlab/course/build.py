@@ -168,6 +168,7 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
                 log_output=False,
                 start_timeout=120,
                 cwd=folder,
+                extra_arguments=["--IPKernelApp.log_level=40"],  # it warns that 127.0.0.1 is not encrypted
             )
         except DeadKernelError:
             raise lesson.LessonError(f"{name}: the kernel died in {_last_started(ready)}") from None

@@ -8,10 +8,13 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
 
-NODE_STUB = (
-    "// YOUR CODE HERE\n"
-    "throw Object.assign(new Error('not done yet: write your answer in this cell'), { name: 'NotImplementedError' });"
-)
+NOT_DONE = "not done yet: your answer goes where it says YOUR CODE HERE"
+STUBS = {
+    "python": f'# YOUR CODE HERE\nraise NotImplementedError("{NOT_DONE}")',
+    "javascript": (
+        f"// YOUR CODE HERE\nthrow Object.assign(new Error('{NOT_DONE}'), {{ name: 'NotImplementedError' }});"
+    ),
+}
 
 
 class ClearSolutionsByLanguage(ClearSolutions):
@@ -45,7 +48,4 @@ def configure(config: Config) -> None:
         p.ComputeChecksums,
         p.CheckCellMetadata,
     ]
-    config.ClearSolutionsByLanguage.code_stub = {
-        "python": "# YOUR CODE HERE\nraise NotImplementedError()",
-        "javascript": NODE_STUB,
-    }
+    config.ClearSolutionsByLanguage.code_stub = STUBS
