@@ -11,13 +11,11 @@ What each does to Python's global interpreter lock (CPython 3.11–3.13, the sta
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import math
 import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -86,6 +84,8 @@ def warm(pool: Executor, workers: int) -> None:
 
     Each gets a job that waits for the others; quick ones would all be taken by the first worker to start.
     """
+    import tempfile  # here, because every spawned process imports this module
+
     names, until = [str(k) for k in range(workers)], time.time() + 60
     with tempfile.TemporaryDirectory() as folder:
         for met in [pool.submit(meet, folder, name, names, until) for name in names]:
@@ -124,6 +124,8 @@ def meet(folder: str, name: str, others: Collection[str], until: float) -> str:
 
 async def meet_awaiting(folder: str, name: str, others: Collection[str], until: float) -> str:
     """`meet` for a job on the event loop."""
+    import asyncio  # here, because every spawned process imports this module, and this would double its time
+
     Path(folder, name).touch()
     while _missing(folder, name, others, until):
         await asyncio.sleep(0.02)
