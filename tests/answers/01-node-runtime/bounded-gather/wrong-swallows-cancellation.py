@@ -1,26 +1,22 @@
-# Misconception: whatever ends a job is an error to be handled, CancelledError too. The caller's own is swallowed.
+# Misconception: once the jobs are cancelled, the cancellation is dealt with. The caller's own is swallowed.
 async def bounded_gather(factories, limit):
-    results, todo, errors = [None] * len(factories), list(enumerate(factories)), []
-    tasks = []
+    results, todo = [None] * len(factories), list(enumerate(factories))
 
     async def lane():
         while todo:
             i, factory = todo.pop(0)
             try:
                 results[i] = await factory()
-            except BaseException as error:
-                errors.append(error)
+            except BaseException:
                 todo.clear()
-                for task in tasks:
-                    task.cancel()
+                raise
 
-    tasks += [asyncio.create_task(lane()) for _ in range(limit)]
     try:
-        await asyncio.wait(tasks)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(limit):
+                group.create_task(lane())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     except asyncio.CancelledError:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    if errors and not isinstance(errors[0], asyncio.CancelledError):
-        raise errors[0]
+        pass
     return results
