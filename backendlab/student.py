@@ -1,7 +1,8 @@
 """The line between what a student wrote and what grades it.
 
-A check or hidden test *asks* through a `Student`, with plain values (what JSON can carry), and *judges* the plain values
-that come back. What must be seen from inside is a short driver, sent with the question: it reports, it doesn't judge.
+A check or hidden test *asks* through a `Student`, with plain values (what JSON can carry), and *judges* the plain
+values that come back. What must be seen from inside is a short driver, sent with the question:
+it reports, it doesn't judge.
 
 The same `Student` speaks to two places. In a notebook (`local`), the answers are the notebook's own variables and the
 files of its workspace, and every value is copied through JSON on the way. While grading, they are in another process,

@@ -8,7 +8,7 @@ from backendlab.student import AnswerError, Student
 
 
 def equal(came: Any, expected: Any, given: str) -> None:
-    """Fail unless `came == expected`, both plain values. `given` says for which input, as the learner would write it."""
+    """Fail unless `came == expected`, both plain values. `given` says for which input."""
     assert came == expected, f"{given}: expected {_show(expected)}, got {_show(came)}"
 
 
@@ -23,8 +23,9 @@ def raises(student: Student, kind: str, name: str, /, *args: Any, **kwargs: Any)
     try:
         came = student.call(name, *args, **kwargs)
     except AnswerError as error:
-        assert kind in error.types, f"{name}({shown}): expected {kind}, but it raised {error.type}: {error.message}"
-        return error
+        if kind in error.types:
+            return error
+        raise AssertionError(f"{name}({shown}): expected {kind}, got {error.type}: {error.message}") from None
     raise AssertionError(f"{name}({shown}): expected {kind}, but it returned {_show(came)}")
 
 

@@ -128,6 +128,11 @@ def save(name: str, source: str) -> Path:
 class NodeMagics(Magics):
     """`%%node`, registered by `%load_ext backendlab.lab`."""
 
+    @property
+    def _shell(self) -> InteractiveShell:
+        assert self.shell is not None
+        return self.shell
+
     @cell_magic
     def node(self, line: str, cell: str) -> None:
         """Run this cell in Node: %%node [--save FILE] [--background NAME] [--timeout S] [--flags '…'] [args …]"""
@@ -142,14 +147,14 @@ class NodeMagics(Magics):
         self._foreground(options, script, "" if options.save else "\n" + cell)
 
     def _background(self, options: Any, cell: str) -> None:
-        previous = self.shell.user_ns.get(options.background)
+        previous = self._shell.user_ns.get(options.background)
         if isinstance(previous, process.Process):
             previous.stop()  # the cell was run again
         script = options.save or f"{options.background}.mjs"
         if not options.save:
             save(script, cell)
         server = start(script, *options.args, flags=shlex.split(options.flags), timeout=min(options.timeout, 20.0))
-        self.shell.user_ns[options.background] = server
+        self._shell.user_ns[options.background] = server
         print(f"{options.background} is running: {server.url}")
 
     def _foreground(self, options: Any, script: str, cell: str) -> None:
@@ -169,7 +174,7 @@ class NodeMagics(Magics):
         timer.start()
         with _environ(environment()):
             try:
-                magics = self.shell.magics_manager.registry["ScriptMagics"]
+                magics = self._shell.magics_manager.registry["ScriptMagics"]
                 magics.shebang(shlex.join([*become, *node]), cell)
             except subprocess.CalledProcessError as error:
                 if late.is_set():

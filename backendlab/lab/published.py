@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Published:
-    """One published figure. `tolerance` is a factor: a measurement agrees within value / tolerance … value × tolerance."""
+    """One published figure. `tolerance` is a factor: a measurement within it, up or down, agrees."""
 
     name: str
     says: str

@@ -1,0 +1,7 @@
+"""The course, for nbgrader's commands and its JupyterLab extensions. What the settings are stands in backendlab.course."""
+
+from backendlab.course.plugins import configure
+
+c = get_config()  # noqa: F821  (nbgrader provides it)
+c.CourseDirectory.course_id = "backend-interview"
+configure(c)
