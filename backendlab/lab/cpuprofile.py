@@ -8,18 +8,24 @@ Format: https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Pr
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pstats
 import re
-from collections.abc import Collection, Iterable
+import signal
+import sys
+import sysconfig
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import psutil
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from backendlab.lab import figures
+from backendlab.lab import figures, process
 
 
 class Frame(NamedTuple):
@@ -74,6 +80,35 @@ def folded(text: str, milliseconds: float, *, fold: bool = False) -> pd.DataFram
     return _table(stacks, fold)
 
 
+def lines(profile: dict[str, Any]) -> pd.DataFrame:
+    """Self time by line of source, most first: `function` (as the profile names it), `file`, `line`, `self_ms`.
+
+    A call that the compiler has inlined has no frame of its own: its time stands at the function it was inlined into.
+    The line is still its own, so a line outside of the named function's text is the sign of it.
+    """
+    per_sample = (profile["endTime"] - profile["startTime"]) / 1000 / max(1, len(profile["samples"]))
+    rows = [
+        {**_frame(node["callFrame"])._asdict(), "line": at["line"], "self_ms": at["ticks"] * per_sample}
+        for node in profile["nodes"]
+        for at in node.get("positionTicks", [])
+    ]
+    table = pd.DataFrame(rows, columns=["function", "file", "line", "self_ms"])
+    table = table.groupby(["function", "file", "line"], as_index=False)["self_ms"].sum()
+    return table.sort_values("self_ms", ascending=False, ignore_index=True)
+
+
+def through(calls: pd.DataFrame, function: str) -> pd.DataFrame:
+    """Only the call paths that pass through a function of that name; the totals of its callers are made anew."""
+    paths: list[Stack] = []
+    kept = []
+    for row in calls.itertuples(index=False):
+        above = paths[row.parent] if row.parent >= 0 else ()
+        paths.append((*above, Frame(row.function, row.file, row.line)))
+        if any(frame.function == function for frame in paths[-1]):
+            kept.append((paths[-1], row.self_ms))
+    return _table(kept, fold=False)
+
+
 def by_function(calls: pd.DataFrame) -> pd.DataFrame:
     """One row a function, most self time first: `self_ms`, `total_ms` (recursion counted once), `paths` to it."""
     key = ["function", "file", "line"]
@@ -123,6 +158,47 @@ def icicle(
     ax.spines["left"].set_visible(False)
 
 
+class PythonServer:
+    """A Python server that is being profiled; made by `python`. `url`; after the block, `calls()` and `how`."""
+
+    def __init__(self, server: process.Process, output: Path, how: str, milliseconds: float):
+        self.url, self.how = server.url, how
+        self._output, self._milliseconds = output, milliseconds
+
+    def calls(self, *, fold: bool = False) -> pd.DataFrame:
+        """The calls, columns as in `calls`. From cProfile, which keeps no stacks: flat, `total_ms` is the self time."""
+        if self.how == PY_SPY:
+            return folded(self._output.read_text(), self._milliseconds, fold=fold)
+        stats = pstats.Stats(str(self._output)).stats  # type: ignore[attr-defined]
+        return _table([((Frame(name, file, line),), own * 1e3) for (file, line, name), (_, _, own, *_) in stats.items()], fold)
+
+
+PY_SPY = "py-spy record"
+
+
+@contextlib.contextmanager
+def python(file: Path, *, rate: int = 100) -> Iterator[PythonServer]:
+    """Run a Python server (it listens on `PORT`) under py-spy, with `rate` samples a second, until the block ends.
+
+    Where py-spy may not look into another process (macOS without root, some containers), under cProfile instead.
+    """
+    output = file.with_suffix(".profile")
+    words = [str(Path(sysconfig.get_path("scripts"), "py-spy")), "record", "--format", "raw", "--function"]
+    words += ["--rate", str(rate), "--output", str(output), "--", sys.executable, str(file)]
+    how = PY_SPY
+    try:
+        server = process.start(words, port=True)
+    except process.StartError:
+        how = "cProfile: py-spy is not permitted here (self time only, no stacks)"
+        server = process.start([sys.executable, "-m", "cProfile", "-o", str(output), str(file)], port=True)
+    with server:
+        yield PythonServer(server, output, how, 1000 / rate)
+        profiled = psutil.Process(server.pid)
+        for program in profiled.children() if how == PY_SPY else [profiled]:
+            program.send_signal(signal.SIGINT)  # a clean end; py-spy writes when its program has ended
+        server.wait(20)
+
+
 def _write(ax: Axes, name: str, left: float, row: int, share: float, colour: str) -> None:
     """A bar's name, cut to what fits in its share of the panel's width."""
     room = int(share * ax.get_window_extent().width / 6.4)
@@ -151,6 +227,8 @@ def _folded(stack: Stack) -> Stack:
             frame = Frame(f"({match[1]})", match[0], 0)
         elif frame.file.startswith("node:"):
             frame = Frame("(node)", "node:", 0)
+        elif match := re.match(r"(\w+)/.*\.py$", frame.file):  # py-spy shortens a package's path to this
+            frame = Frame(f"({match[1]})", match[0], 0)
         if not short or short[-1] != frame or not frame.function.startswith("("):
             short.append(frame)
     return tuple(short)
