@@ -228,7 +228,7 @@ def _folded(stack: Stack) -> Stack:
         elif frame.file.startswith("node:"):
             frame = Frame("(node)", "node:", 0)
         elif match := re.match(r"(\w+)/.*\.py$", frame.file):  # py-spy shortens a package's path to this
-            frame = Frame(f"({match[1]})", match[0], 0)
+            frame = Frame(f"({match[1]})", match[1], 0)
         if not short or short[-1] != frame or not frame.function.startswith("("):
             short.append(frame)
     return tuple(short)
