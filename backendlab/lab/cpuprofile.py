@@ -38,6 +38,8 @@ class Frame(NamedTuple):
 
 Stack = tuple[Frame, ...]
 
+PY_SPY = "py-spy record"
+
 
 def read(path: str | Path, *, fold: bool = False) -> pd.DataFrame:
     """The calls of a `.cpuprofile` file; see `calls`."""
@@ -93,7 +95,7 @@ def lines(profile: dict[str, Any]) -> pd.DataFrame:
         for at in node.get("positionTicks", [])
     ]
     table = pd.DataFrame(rows, columns=["function", "file", "line", "self_ms"])
-    table = table.groupby(["function", "file", "line"], as_index=False)["self_ms"].sum()
+    table = table.groupby(["function", "file", "line"], as_index=False).sum()
     return table.sort_values("self_ms", ascending=False, ignore_index=True)
 
 
@@ -101,7 +103,7 @@ def through(calls: pd.DataFrame, function: str) -> pd.DataFrame:
     """Only the call paths that pass through a function of that name; the totals of its callers are made anew."""
     paths: list[Stack] = []
     kept = []
-    for row in calls.itertuples(index=False):
+    for row in _rows(calls):
         above = paths[row.parent] if row.parent >= 0 else ()
         paths.append((*above, Frame(row.function, row.file, row.line)))
         if any(frame.function == function for frame in paths[-1]):
@@ -114,18 +116,18 @@ def by_function(calls: pd.DataFrame) -> pd.DataFrame:
     key = ["function", "file", "line"]
     ancestors: list[set[tuple[Any, ...]]] = []
     outermost = []
-    for row in calls.itertuples(index=False):
+    for row in _rows(calls):
         above = ancestors[row.parent] if row.parent >= 0 else set()
         name = (row.function, row.file, row.line)
         outermost.append(name not in above)
         ancestors.append(above | {name})
-    counted = calls.assign(total_ms=calls["total_ms"].where(outermost, 0.0), paths=1)
+    counted = calls.assign(total_ms=calls["total_ms"] * np.array(outermost, dtype=float), paths=1)
     table = counted.groupby(key, as_index=False)[["self_ms", "total_ms", "paths"]].sum()
     return table.sort_values("self_ms", ascending=False, ignore_index=True)
 
 
 def icicle(
-    ax: Axes, calls: pd.DataFrame, *, mark: Collection[str] = (), hide: Collection[str] = ("(idle)",), least: float = 0.004
+    ax: Axes, calls: pd.DataFrame, *, mark: Collection[str] = (), hide: Collection[str] = (), least: float = 0.004
 ) -> None:
     """Draw calls as an icicle: a bar's width is its total time, its callees hang below it, the longest on the left.
 
@@ -137,7 +139,7 @@ def icicle(
     starts: dict[int, float] = {}
     ends: dict[int, float] = {-1: 0.0}
     deepest = 0
-    for number, row in zip(shown.index, shown.itertuples(index=False), strict=True):
+    for number, row in zip(shown.index, _rows(shown), strict=True):
         if row.parent >= 0 and row.parent not in starts:
             continue
         starts[number] = ends[row.parent]
@@ -170,10 +172,8 @@ class PythonServer:
         if self.how == PY_SPY:
             return folded(self._output.read_text(), self._milliseconds, fold=fold)
         stats = pstats.Stats(str(self._output)).stats  # type: ignore[attr-defined]
-        return _table([((Frame(name, file, line),), own * 1e3) for (file, line, name), (_, _, own, *_) in stats.items()], fold)
-
-
-PY_SPY = "py-spy record"
+        flat = [((Frame(name, file, line),), own * 1e3) for (file, line, name), (_, _, own, *_) in stats.items()]
+        return _table(flat, fold)
 
 
 @contextlib.contextmanager
@@ -207,6 +207,11 @@ def _write(ax: Axes, name: str, left: float, row: int, share: float, colour: str
         ax.annotate(
             text, (left, row + 0.5), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8.5, color=colour
         )
+
+
+def _rows(calls: pd.DataFrame) -> Iterator[Any]:
+    """The rows as named tuples; typed loosely, as a table's cells are."""
+    return iter(calls.itertuples(index=False))
 
 
 def _frame(call: dict[str, Any]) -> Frame:

@@ -58,7 +58,7 @@ def read(source: str | Path) -> Snapshot:
 
 
 async def take(session: Session, path: str | Path) -> Path:
-    """Let the process at the other end of an inspector session write a snapshot to `path`. It stands still meanwhile."""
+    """Write a snapshot of the process at the other end of a session to `path`. It stands still meanwhile."""
     await session.call("HeapProfiler.enable")
     await session.call("HeapProfiler.takeHeapSnapshot", timeout=120.0, reportProgress=False)
     chunks = [event["chunk"] for event in session.take("HeapProfiler.addHeapSnapshotChunk")]
@@ -81,7 +81,7 @@ def constructors(snapshot: Snapshot) -> pd.DataFrame:
 
 def compare(before: Snapshot, after: Snapshot) -> pd.DataFrame:
     """Per constructor, most bytes added first: objects and bytes in each, `objects_added` and `bytes_added`."""
-    both = constructors(before).join(constructors(after), how="outer", lsuffix="_before", rsuffix="_after")
+    both = constructors(before).add_suffix("_before").join(constructors(after).add_suffix("_after"), how="outer")
     both = both.fillna(0).astype(int)
     for what in ("objects", "bytes"):
         both[f"{what}_added"] = both[f"{what}_after"] - both[f"{what}_before"]
@@ -91,8 +91,8 @@ def compare(before: Snapshot, after: Snapshot) -> pd.DataFrame:
 def held_by(snapshot: Snapshot, constructor: str) -> list[str]:
     """The shortest chain of strong references from a root of the garbage collector to an object of a constructor.
 
-    Each link is `name of the reference → what it leads to`, the object itself last. Of many objects the nearest is taken,
-    and of nodes only those with an index above the roots' own. `ValueError` if there is none.
+    Each link is `name of the reference → what it leads to`, the object itself last. Of many such objects it is one of
+    the nearest. `ValueError` if there is none.
     """
     labels = _labels(snapshot)
     wanted = np.flatnonzero((labels == constructor).to_numpy())
@@ -123,8 +123,9 @@ def held_by(snapshot: Snapshot, constructor: str) -> list[str]:
 
 
 def _edge_name(snapshot: Snapshot, edge: pd.Series) -> str:
-    kind = snapshot.edge_types[edge["type"]]
-    return f"[{edge['name_or_index']}]" if kind in ("element", "hidden") else str(snapshot.strings[edge["name_or_index"]])
+    name = edge["name_or_index"]
+    numbered = snapshot.edge_types[edge["type"]] in ("element", "hidden")
+    return f"[{name}]" if numbered else str(snapshot.strings[name])
 
 
 def _labels(snapshot: Snapshot) -> pd.Series:
