@@ -2,11 +2,12 @@
 # PYTHON=python3.12 chooses the Python of a new .venv; without it an existing .venv keeps its own.
 
 PYTHON ?= python3
-SETUP = $(PYTHON) tools/setup.py $(if $(filter file,$(origin PYTHON)),--keep-python)
+SETUP = command -v '$(PYTHON)' >/dev/null || { echo 'There is no $(PYTHON) here. Install Python 3.11 or newer (python.org,\
+ your system, pyenv, conda), or name one: make lab PYTHON=/its/path' >&2; exit 1; }; '$(PYTHON)' tools/setup.py $(if $(filter file,$(origin PYTHON)),--keep-python)
 BACKENDLAB = .venv/bin/backendlab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test build check contract release lock clean
+.PHONY: help lab doctor test build check contract release lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -14,6 +15,10 @@ help: ## this list
 lab: ## make what is needed, then open JupyterLab at lesson 1
 	@$(SETUP) lab
 	@$(BACKENDLAB) lab
+
+doctor: ## say what each real part is, whether it starts, and what brings a missing one
+	@$(SETUP) lab
+	@$(BACKENDLAB) doctor
 
 test: ## make what is needed, then run every test (ARGS="-k doctor" for some)
 	@$(SETUP) test

@@ -44,14 +44,10 @@ STAMP = ".backendlab-stamp"
 NPM_QUIET = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
 
 OLDEST = (3, 11)
-UV = "uv==0.9.7"  # only writes the lock files; installing is pip's, because pip knows a person's own mirrors
+UV = "uv==0.13.9"  # only writes the lock files; installing is pip's, because pip knows a person's own mirrors
 
 # What a first set-up takes, with a margin. In the temporary folder pip keeps all downloads until they are installed.
 ROOM = {"clone": 1600, "temporary": 400}  # MB
-
-
-class Trouble(Exception):
-    """One sentence or three for the person: what happened, what it means, what to do next."""
 
 
 # ---- what the ground must offer
@@ -60,13 +56,13 @@ class Trouble(Exception):
 def check_ground():
     """Fail before anything is made where a first set-up can't succeed."""
     if find_spec("venv") is None or find_spec("ensurepip") is None:
-        raise Trouble(
+        raise SystemExit(
             f"This Python ({sys.executable}) came without its module `venv` or `ensurepip`, which make the private "
             "environment .venv. On Debian and Ubuntu a package of its own brings them: "
             f"sudo apt-get install python{version()}-venv   Then run the same command again."
         )
     if os.pathsep in str(ROOT):
-        raise Trouble(
+        raise SystemExit(
             f"The folder's path, {ROOT}, has a `{os.pathsep}` in it, which separates folders in PATH, so that Python "
             "refuses to make an environment there. Move the clone to a path without it and run the same command again."
         )
@@ -76,7 +72,7 @@ def check_ground():
     ):
         free = shutil.disk_usage(str(folder)).free // 10**6
         if free < ROOM[name]:
-            raise Trouble(
+            raise SystemExit(
                 f"The disk is too full: {folder} has {free} MB free, and a first set-up takes up to {ROOM[name]} MB "
                 f"there. Nothing was begun. {cure}, then run the same command again."
             )
@@ -183,7 +179,7 @@ def run(argv, lock, progress, doing, cwd=ROOT, env=None):
     `doing` turns a line of output into what to show (or None), and is asked with "" while the command is silent.
     The command gets the lock too: should this script be killed with -9, the next set-up waits until nobody writes.
     """
-    with LOG.open("a") as log:
+    with LOG.open("a", buffering=1) as log:
         log.write("$ " + " ".join(map(shlex.quote, argv)) + "\n")
         child = subprocess.Popen(
             argv,
@@ -262,19 +258,23 @@ def explain(what, output):
             "download or a mirror that changes files). It was not installed. Clear the download cache "
             f"(python3 -m pip cache purge; npm cache clean --force) and run the same command again. {log}"
         )
-    if NETWORK.search(output):
-        return (
-            f"{what}: the package registry could not be reached. A first set-up downloads about 300 MB; later ones "
-            "need no network. Check the connection (and the proxy or mirror in pip's and npm's settings, if you have "
-            f"one), then run the same command again. {log}"
-        )
     missing = re.search(r"No matching distribution found for (\S+)", output)
+    # pip may say no more than that there are no versions at all, when it could not ask.
+    if NETWORK.search(output) or (missing and "(from versions: none)" in output):
+        doubt = f" (If it can be reached, then it has no {missing.group(1)} for this machine.)" if missing else ""
+        return (
+            f"{what}: the package registry could not be reached.{doubt} A first set-up downloads about 300 MB; later "
+            "ones need no network. Check the connection (and the proxy or mirror in pip's and npm's settings, if you "
+            f"have one), then run the same command again. {log}"
+        )
     if missing:
         return (
             f"{what}: there is no {missing.group(1)} for Python {version()} on this machine ({platform.platform()}). "
             f"Run the same command with another Python, for example PYTHON=python3.12. {log}"
         )
-    last = "\n".join("    " + line for line in output.rstrip().splitlines()[-12:])
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("WARNING")]
+    first = next((i for i, line in enumerate(lines) if re.match(r"ERROR|error|npm error", line)), len(lines))
+    last = "\n".join("    " + line for line in lines[min(first, max(0, len(lines) - 12)) :][:12])
     return f"{what} failed:\n{last}\n{log} Run the same command again once the cause is gone."
 
 
@@ -542,8 +542,6 @@ def main():
     except KeyboardInterrupt:
         complain("Interrupted. What was begun has been removed; the same command starts again.")
         return 130
-    except Trouble as trouble:
-        return complain(str(trouble))
     except Failed as failed:
         return complain(explain("Setting up", str(failed)))
     except OSError as error:

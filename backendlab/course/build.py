@@ -1,8 +1,8 @@
 """`backendlab build`: source/*.md into notebooks/ (executed, with figures) and release/ (what students get).
 
 Built by jupytext (text to notebook), nbgrader (answers and hidden tests out), papermill (execution). Made again, the
-results are the same bytes, measured outputs aside. A lesson is executed again only when its source, or what it imports,
-has changed: its notebook carries the fingerprint of both.
+results are the same bytes, measured outputs aside. A lesson is executed again only when its code, or what it imports,
+has changed: its notebook carries the fingerprint of both. Where only its prose has changed, the outputs stay.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ from nbformat import NotebookNode
 from backendlab.course import lesson
 from backendlab.parts import ROOT
 
-HELP = "make notebooks/ and release/ from source/"
+LANGUAGES = {"py": "python", "js": "js"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     chosen = [lesson.resolve(word) for word in args.lessons] or lesson.names()
-    stale = 0
-    for name in chosen:
-        stale += _check(name) if args.check else _build(name, force=args.force)
+    if not args.check:
+        for name in chosen:
+            print(build(name, force=args.force))
+        return 0
+    stale = [problem for name in chosen for problem in check(name)]
+    if not args.lessons:
+        stale += orphans()
+    print("\n".join(stale) if stale else f"up to date: {', '.join(chosen)}")
     return 1 if stale else 0
 
 
@@ -70,8 +76,15 @@ def generate_assignment(root: Path, name: str, db_url: str | None = None) -> Not
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     result = NbGraderAPI(config=config).generate_assignment(name, force=True, create=True)
     if not result["success"]:
-        raise lesson.LessonError(f"nbgrader refused {name}:\n{result.get('log', '')}\n{result.get('error', '')}")
+        last = (result.get("error") or "").strip().splitlines()[-1:]
+        raise lesson.LessonError("\n".join([f"nbgrader refused {name}:", *_errors(result.get("log") or ""), *last]))
     return nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
+
+
+def _errors(log: str) -> list[str]:
+    """What nbgrader logged as an error, without the time and without its advice to look at the log."""
+    parts = re.split(r"^\[\w+ \| (\w+)\] ", log, flags=re.M)[1:]
+    return [said.strip() for level, said in zip(parts[::2], parts[1::2], strict=True) if level == "ERROR"]
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
@@ -92,7 +105,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 # ---- the lesson's notebook ------------------------------------------------------------------------------------------
 
 
-def lesson_notebook(source: NotebookNode, release: NotebookNode) -> NotebookNode:
+def lesson_notebook(source: NotebookNode, release: NotebookNode, root: Path = ROOT) -> NotebookNode:
     """The notebook that a learner works in: the release, with each reference answer folded away after its tests."""
     answers = {exercise.tests[-1]["id"]: exercise for exercise in lesson.exercises(source)}
     notebook = nbformat.from_dict(release)
@@ -104,28 +117,31 @@ def lesson_notebook(source: NotebookNode, release: NotebookNode) -> NotebookNode
         if exercise := answers.get(cell["id"]):
             cells.append(_folded_answer(exercise))
     notebook.cells = cells
-    lesson.identify(notebook.cells)
-    notebook.metadata["backendlab"] = {"fingerprint": fingerprint(source)}
+    notebook.metadata["backendlab"] = {"fingerprint": fingerprint(notebook, root)}
     return notebook
 
 
 def _folded_answer(exercise: lesson.Exercise) -> NotebookNode:
     kept = [line for line in exercise.answer.source.splitlines() if not _is_marker(line)]
     code = "\n".join(line for line in kept if not line.startswith("%%node"))
-    language = {"js": "js", "py": "python"}[exercise.language]
-    text = f"<details><summary>Reference answer (try first)</summary>\n\n```{language}\n{code}\n```\n\n</details>"
-    return nbformat.v4.new_markdown_cell(text, metadata={"tags": ["answer"], "editable": False, "deletable": False})
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`{3,}", code))])
+    block = f"{fence}{LANGUAGES[exercise.language]}\n{code}\n{fence}"
+    text = f"<details><summary>Reference answer (try first)</summary>\n\n{block}\n\n</details>"
+    metadata = {"tags": ["answer"], "editable": False, "deletable": False}
+    return nbformat.v4.new_markdown_cell(text, id=f"{exercise.id}-answer", metadata=metadata)
 
 
 def _is_marker(line: str) -> bool:
     return "BEGIN SOLUTION" in line or "END SOLUTION" in line
 
 
-def fingerprint(source: NotebookNode) -> str:
-    """A hash of a lesson's text and of the code it imports: what its measured outputs depend on."""
-    digest = hashlib.sha256(lesson.text_of(source).encode())
-    for path in lesson.imports(source):
-        digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+def fingerprint(notebook: NotebookNode, root: Path = ROOT) -> str:
+    """A hash of a lesson's code and of the code it imports: what its outputs depend on."""
+    digest = hashlib.sha256()
+    for cell in _code_cells(notebook):
+        digest.update(f"\0{sorted(lesson.tags(cell))}\0{cell.source}".encode())
+    for path in lesson.imports(notebook, root):
+        digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:24]
 
 
@@ -134,55 +150,77 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
 
     Raises `LessonError` naming the first cell that failed without being allowed to (tag `raises-exception`).
     """
+    from nbclient.exceptions import DeadKernelError
     from papermill.engines import papermill_engines
-    from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy's warning would stand in every lesson
+    ready = for_papermill(notebook)
+    if parameters:
+        ready = parameterize_notebook(ready, parameters)
     with tempfile.TemporaryDirectory(prefix="backendlab-run-") as folder:
-        path = Path(folder) / f"{name}.ipynb"
-        lesson.write(notebook, path)
-        ready = load_notebook_node(str(path))
-        if parameters:
-            ready = parameterize_notebook(ready, parameters)
-        engine = {"log_output": False, "start_timeout": 120, "stdout_file": None, "stderr_file": None}
-        done = papermill_engines.execute_notebook_with_engine(
-            None,
-            ready,
-            kernel_name="python3",
-            progress_bar=sys.stderr.isatty() and {"desc": name},
-            cwd=folder,
-            **engine,
-        )
-    for cell in done.cells:
-        if cell.cell_type == "code" and "raises-exception" not in lesson.tags(cell):
+        try:
+            done = papermill_engines.execute_notebook_with_engine(
+                None,
+                ready,
+                kernel_name="python3",
+                progress_bar=sys.stderr.isatty() and {"desc": name},
+                log_output=False,
+                start_timeout=120,
+                cwd=folder,
+                extra_arguments=["--IPKernelApp.log_level=40"],  # it warns that 127.0.0.1 is not encrypted
+            )
+        except DeadKernelError:
+            raise lesson.LessonError(f"{name}: the kernel died in {_last_started(ready)}") from None
+    for cell in _code_cells(done):
+        if "raises-exception" not in lesson.tags(cell):
             for output in cell.outputs:
                 if output.output_type == "error":
                     raise lesson.LessonError(_failure(name, cell, output))
     return clean(done)
 
 
-def _failure(name: str, cell: NotebookNode, output: NotebookNode) -> str:
-    import re
+def _last_started(notebook: NotebookNode) -> str:
+    started = [cell for cell in _code_cells(notebook) if cell.metadata.get("papermill", {}).get("start_time")]
+    return lesson.called(started[-1]) if started else "its start"
 
+
+def for_papermill(notebook: NotebookNode) -> NotebookNode:
+    """A notebook with the metadata that papermill expects to find, which it adds only to what it reads from a file."""
+    from papermill.iorw import load_notebook_node
+
+    with tempfile.TemporaryDirectory(prefix="backendlab-papermill-") as folder:
+        path = Path(folder) / "notebook.ipynb"
+        lesson.write(notebook, path)
+        return load_notebook_node(str(path))
+
+
+def _failure(name: str, cell: NotebookNode, output: NotebookNode) -> str:
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))[-3000:]
-    first = cell.source.strip().splitlines()[0] if cell.source.strip() else ""
-    return f"{name}: a cell failed: {output.ename}: {output.evalue}\nthe cell begins: {first}\n{trace}"
+    return f"{name}: {lesson.called(cell)} failed: {output.ename}: {output.evalue}\n{trace}"
+
+
+def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def without_outputs(notebook: NotebookNode) -> NotebookNode:
     bare = nbformat.from_dict(notebook)
-    for cell in bare.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    for cell in _code_cells(bare):
+        cell.outputs, cell.execution_count = [], None
     return bare
+
+
+def with_outputs(notebook: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """`notebook` with the outputs of `executed`, whose code cells are the same."""
+    for cell, there in zip(_code_cells(notebook), _code_cells(executed), strict=True):
+        cell.outputs, cell.execution_count = there.outputs, there.execution_count
+    return notebook
 
 
 def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
     """Small, portable outputs: adjacent prints joined, no repr of a figure beside its picture, no address of memory."""
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
+    for cell in _code_cells(notebook):
         joined: list[NotebookNode] = []
         for output in cell.outputs:
             if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
@@ -198,55 +236,69 @@ def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
 # ---- build and check ------------------------------------------------------------------------------------------------
 
 
-def paths(name: str) -> tuple[Path, Path]:
-    return ROOT / "notebooks" / f"{name}.ipynb", ROOT / "release" / name / f"{name}.ipynb"
+def paths(name: str, root: Path = ROOT) -> tuple[Path, Path]:
+    """Where a lesson's notebook and its release stand."""
+    return root / "notebooks" / f"{name}.ipynb", root / "release" / name / f"{name}.ipynb"
 
 
-def _make(name: str) -> tuple[NotebookNode, NotebookNode]:
-    source = lesson.read(name)
+def make(name: str, root: Path = ROOT) -> tuple[NotebookNode, NotebookNode]:
+    """A lesson's notebook, not executed, and its release."""
+    source = lesson.read(name, root)
     release = release_notebook(source, name)
-    return lesson_notebook(source, release), release
+    return lesson_notebook(source, release, root), release
 
 
-def _build(name: str, *, force: bool) -> int:
+def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
+    """Write a lesson's notebook and its release; returns what was done. A failure writes nothing."""
     from backendlab.course import work
 
     started = time.monotonic()
-    page, target = paths(name)
-    notebook, release = _make(name)
-    if page.exists():
-        there = nbformat.read(page, as_version=4)
-        if kept := work.keep(there, notebook, name):
-            print(f"{name}: it held answers; they are kept in {kept.relative_to(ROOT)}")
-        if not force and lesson.text_of(without_outputs(there)) == lesson.text_of(notebook):
-            lesson.write(release, target)
-            print(f"{name}: nothing changed, not executed again")
-            return 0
-    print(f"{name}: executing …", flush=True)
-    executed = tidy_outputs(execute(notebook, name))
-    executed.metadata = notebook.metadata
-    lesson.write(executed, page)
+    page, target = paths(name, root)
+    notebook, release = make(name, root)
+    there = lesson.open_notebook(page) if page.exists() else None
+    said = ""
+    if there and (kept := work.keep(there, notebook, name)):
+        said = f"{name}: it held answers; they are kept in {kept}\n"
+    if there and not force and _same_code(there, notebook):
+        made, did = with_outputs(notebook, there), "its code has not changed, so it was not executed again"
+    else:
+        print(f"{name}: executing …", flush=True)
+        made = with_outputs(notebook, tidy_outputs(execute(notebook, name)))
+        did = f"executed in {time.monotonic() - started:.0f} s"
+    lesson.write(made, page)
     lesson.write(release, target)
-    print(f"{name}: executed in {time.monotonic() - started:.0f} s, {page.stat().st_size / 1024:.0f} KiB")
-    return 0
+    return f"{said}{name}: {did}"
 
 
-def _check(name: str) -> int:
-    page, target = paths(name)
-    notebook, release = _make(name)
+def _same_code(there: NotebookNode, notebook: NotebookNode) -> bool:
+    """Do the outputs of `there` hold for `notebook`: is it the same code, and nobody's answers among it?"""
+    return there.metadata.get("backendlab") == notebook.metadata["backendlab"] and [
+        cell.source for cell in _code_cells(there)
+    ] == [cell.source for cell in _code_cells(notebook)]
+
+
+def check(name: str, root: Path = ROOT) -> list[str]:
+    """What of a lesson is not what its source makes: a sentence each, none if all is up to date. Writes nothing."""
+    page, target = paths(name, root)
+    notebook, release = make(name, root)
     problems = []
-    if not target.exists() or target.read_text() != lesson.text_of(release):
-        problems.append(f"release/{name} is not what source/{name}.md makes")
+    if not target.exists():
+        problems.append(f"release/{name}/{name}.ipynb is missing")
+    elif target.read_text(encoding="utf-8") != lesson.text_of(release):
+        problems.append(f"release/{name}/{name}.ipynb is not what source/{name}.md makes")
     if not page.exists():
         problems.append(f"notebooks/{name}.ipynb is missing")
-    else:
-        there = nbformat.read(page, as_version=4)
-        if there.metadata.get("backendlab") != notebook.metadata["backendlab"]:
-            problems.append(f"notebooks/{name}.ipynb was executed with an older source/{name}.md or older imports")
-        elif lesson.text_of(without_outputs(there)) != lesson.text_of(notebook):
-            problems.append(f"notebooks/{name}.ipynb is not what source/{name}.md makes")
-    for problem in problems:
-        print(f"{problem}: run `backendlab build {name}`")
-    if not problems:
-        print(f"{name}: up to date")
-    return len(problems)
+    elif not _same_code(there := lesson.open_notebook(page), notebook):
+        problems.append(f"notebooks/{name}.ipynb was executed with an older source/{name}.md or older imports")
+    elif lesson.text_of(without_outputs(there)) != lesson.text_of(notebook):
+        problems.append(f"notebooks/{name}.ipynb is not what source/{name}.md makes")
+    return [f"{problem}: run `backendlab build {name}`" for problem in problems]
+
+
+def orphans(root: Path = ROOT) -> list[str]:
+    """Notebooks and releases whose source is gone: a sentence each."""
+    made = [*(root / "notebooks").glob("*.ipynb"), *(path for path in (root / "release").glob("*") if path.is_dir())]
+    names = lesson.names(root)
+    return [
+        f"{path.relative_to(root)} has no source/{path.stem}.md: remove it" for path in made if path.stem not in names
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +18,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from backendlab.course import build, lesson
-from backendlab.course.judge import Outcome, judge_all, setup_of
+from backendlab.course.judge import LIMITS, Limits, Outcome, judge_all, setup_of
 from backendlab.parts import ROOT
-
-HELP = "try every exercise: its stub, its solution, and the kept wrong and right answers"
 
 ENDINGS = {"py": ".py", "js": ".mjs"}
 FEWEST = {"wrong": 2, "right": 1}
@@ -48,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     broken = 0
     for name in [lesson.resolve(word) for word in args.lessons] or lesson.names():
         parameters = {} if args.seed is None else {"SEED": args.seed}
-        trials = list(try_all(lesson.read(name), name, parameters, only=args.exercise, workers=args.workers))
+        kept = ROOT / "tests" / "answers" / name
+        trials = list(try_all(lesson.read(name), name, kept, parameters, only=args.exercise, workers=args.workers))
         progress("")
         print(table(name, trials))
         for trial in trials:
@@ -63,36 +63,63 @@ def run(args: argparse.Namespace) -> int:
 
 
 def try_all(
-    source: NotebookNode, name: str, parameters: dict[str, Any], *, only: str | None = None, workers: int = 1
+    source: NotebookNode,
+    name: str,
+    kept: Path,
+    parameters: dict[str, Any] | None = None,
+    *,
+    only: str | None = None,
+    workers: int = 1,
+    limits: Limits = LIMITS,
 ) -> Iterator[Trial]:
-    """Every kept answer of every exercise of a lesson, with these parameters, in order."""
+    """Every answer to every exercise of a lesson, with these parameters, as they end; then what is missing.
+
+    `kept` is the folder of the lesson's kept answers. Raises `LessonError` if `only` is no exercise.
+    """
+    exercises = lesson.exercises(source)
+    known = {exercise.id for exercise in exercises}
+    if only and only not in known:
+        raise lesson.LessonError(f"{name} has no exercise called {only!r}. There are: {', '.join(sorted(known))}.")
     stubs = {lesson.grade_id(cell): cell.source for cell in build.release_notebook(source, name).cells}
-    setup = setup_of(source, parameters)
+    chosen = [exercise for exercise in exercises if only in (None, exercise.id)]
     jobs = [
         (exercise, label, text)
-        for exercise in lesson.exercises(source)
-        if only in (None, exercise.id)
+        for exercise in chosen
         for label, text in [
             ("stub", stubs[exercise.id]),
             ("solution", exercise.answer.source),
-            *kept_answers(exercise, ROOT / "tests" / "answers" / name / exercise.id),
+            *kept_answers(exercise, kept / exercise.id),
         ]
     ]
-    tried = judge_all(setup, [(exercise, text) for exercise, _, text in jobs], workers=max(1, workers))
+    texts = [(exercise, text) for exercise, _, text in jobs]
+    tried = judge_all(setup_of(source, parameters), texts, workers=max(1, workers), limits=limits)
     for count, (place, outcomes) in enumerate(tried, 1):
         progress(f"{name}: {count} of {len(jobs)} answers tried")
         exercise, label, _ = jobs[place]
         yield Trial(exercise.id, label, outcomes, promise_broken(label, outcomes))
-    for exercise in lesson.exercises(source):
-        if only not in (None, exercise.id):
-            continue
-        for kind, least in FEWEST.items():
-            there = sum(1 for job in jobs if job[0].id == exercise.id and job[1].startswith(kind))
-            if there < least:
-                missing = f"needs at least {least} kept {kind} answer(s), has {there}"
-                yield Trial(exercise.id, f"kept {kind}", [], missing)
-        if not exercise.hint:
-            yield Trial(exercise.id, "hint", [], "has no hint")
+    for exercise in chosen:
+        for said in missing(exercise, kept / exercise.id):
+            yield Trial(exercise.id, "what is kept", [], said)
+    for folder in sorted(kept.glob("*")):
+        if not only and folder.name not in known:
+            yield Trial(folder.name, "what is kept", [], f"{name} has no exercise of this name")
+
+
+def missing(exercise: lesson.Exercise, folder: Path) -> Iterator[str]:
+    """What an exercise still needs beside its cells, and what lies there that no one would ever try."""
+    if not exercise.hint:
+        yield "has no hint"
+    if not any(test["id"].endswith("-check") for test in exercise.tests):
+        yield "has no visible check"
+    labels = [label for label, _ in kept_answers(exercise, folder)]
+    for kind, least in FEWEST.items():
+        there = sum(label.startswith(f"{kind}-") for label in labels)
+        if there < least:
+            yield f"needs at least {least} kept {kind} answer(s), has {there}"
+    form = rf"(wrong|right)-.+\{ENDINGS[exercise.language]}"
+    for path in sorted(folder.glob("*")):
+        if not re.fullmatch(form, path.name):
+            yield f"{path.name} is not tried: a kept answer is called wrong-… or right-…{ENDINGS[exercise.language]}"
 
 
 def progress(text: str) -> None:
@@ -106,7 +133,8 @@ def kept_answers(exercise: lesson.Exercise, folder: Path) -> list[tuple[str, str
     magic, _, _ = exercise.answer.source.partition("\n")
     first = f"{magic}\n" if exercise.language == "js" else ""
     ending = ENDINGS[exercise.language]
-    return [(path.stem, first + path.read_text()) for path in sorted(folder.glob(f"*{ending}"))]
+    paths = [path for kind in FEWEST for path in sorted(folder.glob(f"{kind}-*{ending}"))]
+    return [(path.stem, first + path.read_text(encoding="utf-8")) for path in paths]
 
 
 def promise_broken(label: str, outcomes: list[Outcome]) -> str:
@@ -114,16 +142,12 @@ def promise_broken(label: str, outcomes: list[Outcome]) -> str:
     if broken := [o.test for o in outcomes if o.result == "broken"]:
         return f"the test itself broke: {', '.join(broken)}"
     if label == "stub":
-        other = [o for o in outcomes if o.result != "not done"]
-        return (
-            f"must fail with NotImplementedError and nothing else, but {other[0].test} {other[0].result}"
-            if other
-            else ""
-        )
+        other = [f"{o.test} {o.result} {o.message}".strip() for o in outcomes if o.result != "not done"]
+        return f"must fail with NotImplementedError and nothing else, but {other[0]}" if other else ""
     if label.startswith("wrong"):
         if any(o.result == "failed" and o.hidden for o in outcomes):
             return ""
-        return "passes every hidden test"
+        return "fails no hidden test"
     failed = [o for o in outcomes if o.result != "passed"]
     return f"must pass, but {failed[0].test}: {failed[0].message}" if failed else ""
 

@@ -26,8 +26,17 @@ from nbformat import NotebookNode
 from backendlab import student
 from backendlab.course import lesson
 
-ANSWER_SECONDS = 30.0  # for the set-up cells and the answer's own cell
-TESTS_SECONDS = 180.0  # for all tests of one exercise
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that one exercise may take: the set-up cells and the answer's own cell; all of it, tests included."""
+
+    answer: float = 30.0
+    whole: float = 180.0
+
+
+LIMITS = Limits()
+READY = b"ready\n"
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,11 @@ class Outcome:
 
 def preload() -> None:
     """Import what set-up cells import, once, before forking. Safe to call again."""
-    os.environ["MPLBACKEND"] = "agg"
+    import matplotlib
+
+    matplotlib.use("agg")  # not by the environment, where a kernel started from here would find it and draw nothing
     for module in ("aiohttp", "matplotlib.pyplot", "pandas"):
         importlib.import_module(module)
-
     _shell()
 
 
@@ -115,17 +125,17 @@ def _student_process(connection: socket.socket, setup: list[str], answer: str) -
     _become_quiet()
     shell = _shell()
     if error := _run_cells(shell, setup):
-        connection.sendall(json.dumps({"setup": student.describe(error)}).encode() + b"\n")
+        connection.sendall(f"the set-up cells failed here: {error!r}".encode().replace(b"\n", b" ") + b"\n")
         return
     error = _run_cells(shell, [answer])
-    connection.sendall(b'{"ready": true}\n')
+    connection.sendall(READY)
     answers = student.Answers(shell.user_ns, student.describe(error) if error else None)
     student.serve_questions(connection, answers)
 
 
-def _wait_for_answer(connection: socket.socket) -> str | None:
-    """None when the answer's cell has run; else what went wrong, for the learner or, if the set-up broke, for us."""
-    connection.settimeout(ANSWER_SECONDS)
+def _wait_for_answer(connection: socket.socket, seconds: float) -> str | None:
+    """None when the answer's cell has run; else what went wrong with it, for the learner."""
+    connection.settimeout(seconds)
     line = b""
     try:
         while not line.endswith(b"\n"):
@@ -134,12 +144,15 @@ def _wait_for_answer(connection: socket.socket) -> str | None:
                 return "your cell ended the process it ran in"
             line += byte
     except TimeoutError:
-        return f"your cell did not end within {ANSWER_SECONDS:g} s"
-    said = json.loads(line)
-    return f"the set-up cells failed: {said['setup']}" if "setup" in said else None
+        return f"your cell did not end within {seconds:g} s"
+    except OSError:
+        return "your cell ended the process it ran in"
+    return None if line == READY else f"the cell did not run: {line[:300].decode(errors='replace')}"
 
 
-def _judge_process(report: int, setup: list[str], answer: str, tests: list[tuple[str, float, str]]) -> None:
+def _judge_process(
+    report: int, setup: list[str], answer: str, tests: list[tuple[str, float, str]], limits: Limits
+) -> None:
     """Fork the student's process, ask it, and write one JSON line a test to the descriptor `report`."""
     ours, theirs = socket.socketpair()
 
@@ -150,27 +163,40 @@ def _judge_process(report: int, setup: list[str], answer: str, tests: list[tuple
 
     pid = _fork(answering)
     theirs.close()
+
+    def give_up(*_: object) -> None:
+        _end(pid)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, give_up)  # the parent's word that this takes too long
     try:
         _become_quiet()
         shell = _shell()
-        if error := _run_cells(shell, setup):
-            raise RuntimeError(f"the set-up cells failed: {error}") from error
-        late = _wait_for_answer(ours)
+        error = _run_cells(shell, setup)
+        late = None if error else _wait_for_answer(ours, limits.answer)
         shell.push({"student": student.remote(ours)})
         for name, points, source in tests:
             started = time.monotonic()
-            if late:
+            if error:
+                outcome = Outcome(name, points, "broken", f"the set-up cells failed: {error!r}", type(error).__name__)
+            elif late:
                 outcome = Outcome(name, points, "failed", late, "AnswerError")
             else:
-                result, message, kind = _classify(_run_cells(shell, [source]))
+                result, message, kind = _run_test(shell, source)
                 outcome = Outcome(name, points, result, message, kind, round(time.monotonic() - started, 3))
             os.write(report, json.dumps(asdict(outcome)).encode() + b"\n")
     finally:
         _end(pid)
 
 
-def _classify(error: BaseException | None) -> tuple[str, str, str]:
+def _run_test(shell: Any, source: str) -> tuple[str, str, str]:
+    """What a test's cell says: the result, its message, and the name of the error."""
+    ran = shell.run_cell(source)
+    error = ran.error_before_exec or ran.error_in_exec
     if error is None:
+        if _is_number(ran.result):
+            said = f"the test shows {ran.result!r}, which nbgrader takes for a part of its points: end it otherwise"
+            return "broken", said, "PartialCredit"
         return "passed", "", ""
     kind = type(error).__name__
     if isinstance(error, NotImplementedError):
@@ -178,6 +204,14 @@ def _classify(error: BaseException | None) -> tuple[str, str, str]:
     if isinstance(error, AssertionError | student.AnswerError):
         return "failed", str(error) or "the check failed and says nothing more", kind
     return "broken", "".join(traceback.format_exception(error))[-2000:], kind
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(repr(value))
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass
@@ -194,17 +228,17 @@ class _Running:
         return there + [Outcome(name, points, "broken", silent) for name, points, _ in self.tests[len(there) :]]
 
 
-def _start(setup: list[str], exercise: lesson.Exercise, answer: str, timeout: float) -> _Running:
+def _start(setup: list[str], exercise: lesson.Exercise, answer: str, limits: Limits) -> _Running:
     tests = [(t.metadata.nbgrader.grade_id, float(t.metadata.nbgrader.points), t.source) for t in exercise.tests]
     read_end, write_end = os.pipe()
 
     def judging() -> None:
         os.close(read_end)
-        _judge_process(write_end, setup, answer, tests)
+        _judge_process(write_end, setup, answer, tests, limits)
 
     pid = _fork(judging)
     os.close(write_end)
-    return _Running(pid, read_end, tests, time.monotonic() + timeout)
+    return _Running(pid, read_end, tests, time.monotonic() + limits.whole)
 
 
 def judge_all(
@@ -212,7 +246,7 @@ def judge_all(
     jobs: Iterable[tuple[lesson.Exercise, str]],
     *,
     workers: int = 1,
-    timeout: float = TESTS_SECONDS,
+    limits: Limits = LIMITS,
 ) -> Iterator[tuple[int, list[Outcome]]]:
     """Run every job, an exercise and the text of an answer's cell, at most `workers` at a time.
 
@@ -226,7 +260,7 @@ def judge_all(
         while waiting or running:
             while waiting and len(running) < workers:
                 place, (exercise, answer) = waiting.pop(0)
-                one = _start(setup, exercise, answer, timeout)
+                one = _start(setup, exercise, answer, limits)
                 running[one.descriptor] = place, one
             ready, _, _ = select.select(list(running), [], [], 1.0)
             for descriptor, (place, one) in list(running.items()):
@@ -241,13 +275,20 @@ def judge_all(
 
 
 def _finish(one: _Running) -> None:
+    """End a judging process, which ends the student's; by force if it takes no word."""
+    with contextlib.suppress(OSError):
+        os.kill(one.pid, signal.SIGTERM)
+    end = time.monotonic() + 2.0
+    while select.select([one.descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+        if not os.read(one.descriptor, 65536):
+            break
     os.close(one.descriptor)
     _end(one.pid)
 
 
-def judge(setup: list[str], exercise: lesson.Exercise, answer: str) -> list[Outcome]:
+def judge(setup: list[str], exercise: lesson.Exercise, answer: str, *, limits: Limits = LIMITS) -> list[Outcome]:
     """The outcome of every test of `exercise` on an answer cell's text."""
-    return next(outcomes for _, outcomes in judge_all(setup, [(exercise, answer)]))
+    return next(outcomes for _, outcomes in judge_all(setup, [(exercise, answer)], limits=limits))
 
 
 def setup_of(notebook: NotebookNode, parameters: dict[str, Any] | None = None) -> list[str]:

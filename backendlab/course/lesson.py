@@ -6,6 +6,7 @@ its cells are marked.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupytext.myst import MystMetadataParsingError
 from nbformat import NotebookNode
 
 from backendlab.parts import ROOT
@@ -76,12 +78,91 @@ class Exercise:
 
 
 def read(name: str, root: Path = ROOT) -> NotebookNode:
-    """The notebook that `source/NAME.md` stands for, solutions and hidden tests in it, with permanent cell ids."""
+    """The notebook that `source/NAME.md` stands for, solutions and hidden tests in it, with permanent cell ids.
+
+    Raises `LessonError` for what jupytext or nbgrader would quietly make something else of.
+    """
     path = root / "source" / f"{name}.md"
-    notebook = jupytext.read(path, fmt="md:myst")
-    notebook.metadata.pop("jupytext", None)  # a pairing in a student's copy once brought the answers back
+    text = path.read_text(encoding="utf-8")
+    try:
+        notebook = jupytext.reads(text, fmt="md:myst")
+    except (MystMetadataParsingError, nbformat.ValidationError) as error:
+        raise LessonError(f"{path.name} can't be read as MyST: {str(error).strip()}") from None
+    pairing = notebook.metadata.pop("jupytext", {})  # in a student's copy it once brought the answers back
+    for cell in notebook.cells:
+        cell.source = cell.source.strip("\n")  # so that a magic is a cell's first line
+    if wrong := [*_wrong_with_the_header(notebook, pairing), *_wrong_with_the_text(text), *_wrong_with_cells(notebook)]:
+        raise LessonError("\n".join(f"{path.name}: {said}" for said in wrong))
     identify(notebook.cells)
     return notebook
+
+
+def called(cell: NotebookNode) -> str:
+    """A cell as an error message names it: by its grade id, or by how it begins."""
+    begin = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+    kind = "Markdown" if cell.cell_type == "markdown" else cell.cell_type
+    name = grade_id(cell)
+    return f"the cell {name}" if name else f"the {kind} cell that begins with {begin[:60]!r}"
+
+
+def _wrong_with_the_header(notebook: NotebookNode, pairing: dict[str, object]) -> Iterator[str]:
+    if "cell_metadata_filter" in pairing:
+        yield "its header has a cell_metadata_filter, by which jupytext drops nbgrader's marks: take it out"
+    if notebook.metadata.get("kernelspec", {}).get("language") != "python":
+        yield "its header needs a kernelspec with `language: python`: nbgrader chooses the stub by it"
+
+
+def _wrong_with_the_text(text: str) -> Iterator[str]:
+    for empty in re.finditer(r"^(\+\+\+ +\{.*\})\n\s*(?=^\+\+\+|^`{3,}\{code-cell\})", text, flags=re.M):
+        yield f"nothing follows {empty[1]}: jupytext drops an empty Markdown cell and its tags"
+
+
+# A marker of nbgrader's, and the cells it may stand in. nbgrader looks for these words in every line of every cell.
+MARKERS = {"SOLUTION": "an answer", "HIDDEN TESTS": "a test", "MARK SCHEME": "no"}
+
+
+def _wrong_with_cells(notebook: NotebookNode) -> Iterator[str]:
+    ids: set[str] = set()
+    for cell in notebook.cells:
+        name = grade_id(cell)
+        if name is not None:
+            if name in ids:
+                yield f"two cells have the grade_id {name}"
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,56}", name):
+                yield f"the grade_id {name!r} can't be a cell's id: letters, digits, - and _, at most 56"
+            ids.add(name)
+        if "{code-cel" in cell.source:
+            yield f"{called(cell)} has swallowed a code cell: is a fence before it open, or indented?"
+        elif cell.cell_type == "markdown" and _open_fence(cell.source):
+            yield f"{called(cell)} has a code fence that is never closed"
+        if cell.cell_type == "code" and re.match(r"---$|:?(tags|nbgrader): ", cell.source, flags=re.M):
+            yield f"{called(cell)} has its header among its code: it must follow the opening fence, between two ---"
+        home = "SOLUTION" if is_answer(cell) else "HIDDEN TESTS" if is_test(cell) else ""
+        for marker, place in MARKERS.items():
+            yield from _wrong_with_markers(cell, marker, place, allowed=marker == home)
+
+
+def _wrong_with_markers(cell: NotebookNode, marker: str, place: str, *, allowed: bool) -> Iterator[str]:
+    found = [line for line in cell.source.splitlines() if re.search(f"(BEGIN|END) {marker}", line)]
+    if found and not allowed:
+        yield f"{called(cell)} has {found[0].strip()!r}, which nbgrader takes for a marker; {place} cell may have it"
+    elif mixed := [line for line in found if not re.fullmatch(rf"\s*(#+|//) (BEGIN|END) {marker}\s*", line)]:
+        yield f"{called(cell)} has a marker of nbgrader's within a line: {mixed[0].strip()!r}"
+    elif (order := ["BEGIN" in line for line in found]) != [True, False] * (len(found) // 2):
+        said = " ".join("BEGIN" if begin else "END" for begin in order)
+        yield f"{called(cell)} has the markers of {marker} in the wrong order: {said}"
+
+
+def _open_fence(markdown: str) -> bool:
+    """Is a code fence still open where the cell ends?"""
+    fence = ""
+    for line in markdown.splitlines():
+        found = re.match(r"[ >]*(`{3,}|~{3,})(.*)", line)
+        if found and not fence:
+            fence = found[1]
+        elif found and found[1].startswith(fence) and not found[2].strip():
+            fence = ""
+    return bool(fence)
 
 
 def identify(cells: Iterable[NotebookNode]) -> None:
@@ -120,8 +201,7 @@ def exercises(notebook: NotebookNode) -> list[Exercise]:
             found[name] = Exercise(name, cell, title=heading)
             last = name
         elif is_test(cell) and name:
-            owner = name.rsplit("-", 1)[0]
-            owner = owner if owner in found else next((n for n in found if name.startswith(f"{n}-")), "")
+            owner = max((there for there in found if name.startswith(f"{there}-")), key=len, default="")
             if not owner:
                 raise LessonError(f"the test {name} belongs to no exercise before it")
             found[owner].tests.append(cell)
@@ -136,41 +216,75 @@ def _with(exercise: Exercise, **changes: str) -> Exercise:
 
 
 def imports(notebook: NotebookNode, root: Path = ROOT) -> list[Path]:
-    """The files of this package that a lesson imports, directly or through one another, sorted."""
-    todo = [("", cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    """The files of this package that a lesson depends on, sorted.
+
+    They are the modules that it imports, directly or through one another, and the scripts and data of
+    `backendlab/lab` that one of them names.
+    """
+    package = root / "backendlab" / "lab"
+    assets = [path for path in package.rglob("*") if path.suffix in {".js", ".mjs", ".toml", ".json", ".sql"}]
+    todo = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     found: set[Path] = set()
     while todo:
-        _, source = todo.pop()
+        source = todo.pop()
+        named = [path for path in assets if path.name in source]
         for module in _mentioned(source):
             base = root / Path(*module.split("."))
-            for path in (base.with_suffix(".py"), base / "__init__.py"):
-                if path.exists() and path not in found:
-                    found.add(path)
-                    todo.append((module, path.read_text()))
-    assets = [
-        path for folder in ("js",) for path in (root / "backendlab" / "lab" / folder).rglob("*") if path.is_file()
-    ]
-    return sorted([*found, *assets, *(root / "backendlab" / "lab").glob("*.toml")])
+            named += [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()]
+        todo += [path.read_text(encoding="utf-8") for path in named if path not in found]
+        found.update(named)
+    return sorted(found)
 
 
-def _mentioned(source: str) -> Iterator[str]:
-    """Modules of this package named by the import statements (and `%load_ext` lines) of a cell or a file."""
-    for line in source.splitlines():
-        match = re.match(r"\s*(?:%load_ext|import|from)\s+(backendlab[\w.]*)(?:\s+import\s+(.*))?", line)
-        if not match:
-            continue
-        module, imported = match.groups()
-        yield module
-        for name in re.findall(r"\w+", (imported or "").split("#")[0]):
-            yield f"{module}.{name}"
+def _mentioned(source: str) -> set[str]:
+    """The modules of this package, and the packages around them, that a cell or a file imports or loads as magics."""
+    loaded = re.findall(r"^\s*%load_ext +(backendlab[\w.]*)", source, flags=re.M)
+    plain = "" if source.startswith("%%") else re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.M)
+    try:
+        tree = ast.parse(plain)
+    except SyntaxError:  # not Python: another language's cell, or one that is meant to fail
+        tree = ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            loaded += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            loaded += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    words = [name.split(".") for name in loaded if name.split(".")[0] == "backendlab"]
+    return {".".join(word[:length]) for word in words for length in range(1, len(word) + 1)}
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook as the same bytes every time: sorted keys, one trailing newline. Atomic."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text_of(notebook))
+    part.write_text(text_of(notebook), encoding="utf-8")
     part.replace(path)
+
+
+def open_notebook(path: Path) -> NotebookNode:
+    """Read a notebook that someone may have damaged. Raises `LessonError` with its path if it is none."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LessonError(
+            f"There is no notebook {path}. `git checkout -- notebooks` brings the course's own."
+        ) from None
+    except (OSError, ValueError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LessonError(
+            f"{path} is not a notebook that can be read ({said}): set it aside, then run this again."
+        ) from None
+
+
+def parse(text: str) -> NotebookNode:
+    """A notebook from its JSON. Raises `ValueError` for what is none, whatever it is instead."""
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        for cell in notebook.cells:
+            cell.cell_type, cell.source, cell.metadata  # noqa: B018  (nbformat only warns when these are missing)
+    except Exception as error:  # nbformat's readers fail in many ways on JSON of another shape
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return notebook
 
 
 def text_of(notebook: NotebookNode) -> str:

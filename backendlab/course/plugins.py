@@ -8,21 +8,25 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
 
-NODE_STUB = (
-    "// YOUR CODE HERE\n"
-    "throw Object.assign(new Error('not done yet: write your answer in this cell'), { name: 'NotImplementedError' });"
-)
+NOT_DONE = "not done yet: your answer goes where it says YOUR CODE HERE"
+STUBS = {
+    "python": f'# YOUR CODE HERE\nraise NotImplementedError("{NOT_DONE}")',
+    "javascript": (
+        f"// YOUR CODE HERE\nthrow Object.assign(new Error('{NOT_DONE}'), {{ name: 'NotImplementedError' }});"
+    ),
+}
 
 
 class ClearSolutionsByLanguage(ClearSolutions):
-    """nbgrader's own, with the stub of the cell's language: a notebook of ours has Python and JavaScript answers."""
+    """nbgrader's own, but a cell's first line stays if it is a cell magic, and a `%%node` cell's stub is JavaScript."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
         magic, newline, body = cell.source.partition("\n")
-        if cell.cell_type != "code" or not magic.startswith("%%node"):
+        if cell.cell_type != "code" or not magic.startswith("%%"):
             return super().preprocess_cell(cell, resources, cell_index)
         cell.source = body
-        cell, _ = super().preprocess_cell(cell, {**resources, "language": "javascript"}, cell_index)
+        language = "javascript" if magic.startswith("%%node") else resources["language"]
+        cell, _ = super().preprocess_cell(cell, {**resources, "language": language}, cell_index)
         cell.source = magic + newline + cell.source
         return cell, resources
 
@@ -44,7 +48,4 @@ def configure(config: Config) -> None:
         p.ComputeChecksums,
         p.CheckCellMetadata,
     ]
-    config.ClearSolutionsByLanguage.code_stub = {
-        "python": "# YOUR CODE HERE\nraise NotImplementedError()",
-        "javascript": NODE_STUB,
-    }
+    config.ClearSolutionsByLanguage.code_stub = STUBS

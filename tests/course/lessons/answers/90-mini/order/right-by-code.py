@@ -1,0 +1,2 @@
+# By the letters' numbers.
+order = [chr(number) for number in sorted(map(ord, letters))]

@@ -1,0 +1,2 @@
+# The letters as they came.
+order = list(letters)

@@ -1,0 +1,2 @@
+# From the end of the alphabet.
+order = sorted(letters, reverse=True)
