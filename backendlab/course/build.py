@@ -257,7 +257,7 @@ def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
     notebook, release = make(name, root)
     there = lesson.open_notebook(page) if page.exists() else None
     said = ""
-    if there and (kept := work.keep(there, notebook, name)):
+    if there and _worked_on(there) and (kept := work.keep(there, notebook, name)):
         said = f"{name}: it held answers; they are kept in {kept}\n"
     if there and not force and _same_code(there, notebook):
         made, did = with_outputs(notebook, there), "its code has not changed, so it was not executed again"
@@ -268,6 +268,14 @@ def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
     lesson.write(made, page)
     lesson.write(release, target)
     return f"{said}{name}: {did}"
+
+
+def _worked_on(notebook: NotebookNode) -> bool:
+    """Has someone written into an answer's cell? nbgrader's checksum of the stub stands in its metadata."""
+    from nbgrader.utils import compute_checksum
+
+    answers = [cell for cell in notebook.cells if lesson.is_answer(cell)]
+    return any(cell.metadata.nbgrader.get("checksum") != compute_checksum(cell) for cell in answers)
 
 
 def _same_code(there: NotebookNode, notebook: NotebookNode) -> bool:

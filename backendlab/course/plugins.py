@@ -34,6 +34,7 @@ class ClearSolutionsByLanguage(ClearSolutions):
 def configure(config: Config) -> None:
     """nbgrader's settings for this course; the only place where they stand."""
     from nbgrader import preprocessors as p
+    from nbgrader.coursedir import CourseDirectory
 
     config.GenerateAssignment.preprocessors = [
         p.IncludeHeaderFooter,
@@ -49,3 +50,5 @@ def configure(config: Config) -> None:
         p.CheckCellMetadata,
     ]
     config.ClearSolutionsByLanguage.code_stub = STUBS
+    # Whatever lies in source/NAME/ is released: never a lesson's text, which has the answers in it.
+    config.CourseDirectory.ignore = [*CourseDirectory().ignore, "*.md"]
