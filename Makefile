@@ -6,7 +6,7 @@ SETUP = $(PYTHON) tools/setup.py $(if $(filter file,$(origin PYTHON)),--keep-pyt
 BACKENDLAB = .venv/bin/backendlab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test build check contract release lock clean
+.PHONY: help lab doctor test build check contract release lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -14,6 +14,10 @@ help: ## this list
 lab: ## make what is needed, then open JupyterLab at lesson 1
 	@$(SETUP) lab
 	@$(BACKENDLAB) lab
+
+doctor: ## say what each real part is, whether it starts, and what brings a missing one
+	@$(SETUP) lab
+	@$(BACKENDLAB) doctor
 
 test: ## make what is needed, then run every test (ARGS="-k doctor" for some)
 	@$(SETUP) test

@@ -1,4 +1,4 @@
-"""The course, for nbgrader's commands and its JupyterLab extensions. What the settings are stands in backendlab.course."""
+"""The course, for nbgrader's commands and its JupyterLab extensions. Its settings: backendlab.course.plugins."""
 
 from backendlab.course.plugins import configure
 

@@ -6,8 +6,8 @@ To add a command, add a line to COMMANDS: its name, its help, its module. The mo
     def run(args: argparse.Namespace) -> int: ...                     # the exit status
 
 Only the module of the command that was asked for is imported, so that each starts as fast as it can; what a module
-imports is paid for by its own command alone. A problem that is the person's to solve is `raise SystemExit(text)`, where
-text says what happened, what it means and what to do next: Python prints it without a traceback, and the status is 1.
+imports is paid for by its own command alone. A problem that is the person's to solve is `raise Trouble(text)`, where
+text says what happened, what it means and what to do next: it is printed without a traceback, and the status is 1.
 """
 
 import argparse
@@ -18,6 +18,8 @@ import backendlab
 from backendlab.trouble import Trouble
 
 COMMANDS = {
+    "lab": ("open JupyterLab at a lesson", "backendlab.launch"),
+    "doctor": ("say what each real part is, and whether it starts", "backendlab.doctor"),
     "build": ("make notebooks/ and release/ from source/", "backendlab.course.build"),
     "contract": ("try every exercise: stub, solution, kept wrong and right answers", "backendlab.course.contract"),
     "release": ("make a lesson's release anew for a cohort", "backendlab.course.release"),

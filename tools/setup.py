@@ -44,14 +44,10 @@ STAMP = ".backendlab-stamp"
 NPM_QUIET = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
 
 OLDEST = (3, 11)
-UV = "uv==0.9.7"  # only writes the lock files; installing is pip's, because pip knows a person's own mirrors
+UV = "uv==0.13.9"  # only writes the lock files; installing is pip's, because pip knows a person's own mirrors
 
 # What a first set-up takes, with a margin. In the temporary folder pip keeps all downloads until they are installed.
 ROOM = {"clone": 1600, "temporary": 400}  # MB
-
-
-class Trouble(Exception):
-    """One sentence or three for the person: what happened, what it means, what to do next."""
 
 
 # ---- what the ground must offer
@@ -60,13 +56,13 @@ class Trouble(Exception):
 def check_ground():
     """Fail before anything is made where a first set-up can't succeed."""
     if find_spec("venv") is None or find_spec("ensurepip") is None:
-        raise Trouble(
+        raise SystemExit(
             f"This Python ({sys.executable}) came without its module `venv` or `ensurepip`, which make the private "
             "environment .venv. On Debian and Ubuntu a package of its own brings them: "
             f"sudo apt-get install python{version()}-venv   Then run the same command again."
         )
     if os.pathsep in str(ROOT):
-        raise Trouble(
+        raise SystemExit(
             f"The folder's path, {ROOT}, has a `{os.pathsep}` in it, which separates folders in PATH, so that Python "
             "refuses to make an environment there. Move the clone to a path without it and run the same command again."
         )
@@ -76,7 +72,7 @@ def check_ground():
     ):
         free = shutil.disk_usage(str(folder)).free // 10**6
         if free < ROOM[name]:
-            raise Trouble(
+            raise SystemExit(
                 f"The disk is too full: {folder} has {free} MB free, and a first set-up takes up to {ROOM[name]} MB "
                 f"there. Nothing was begun. {cure}, then run the same command again."
             )
@@ -542,8 +538,6 @@ def main():
     except KeyboardInterrupt:
         complain("Interrupted. What was begun has been removed; the same command starts again.")
         return 130
-    except Trouble as trouble:
-        return complain(str(trouble))
     except Failed as failed:
         return complain(explain("Setting up", str(failed)))
     except OSError as error:

@@ -264,12 +264,27 @@ def write(notebook: NotebookNode, path: Path) -> None:
 def open_notebook(path: Path) -> NotebookNode:
     """Read a notebook that someone may have damaged. Raises `LessonError` with its path if it is none."""
     try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError, KeyError) as error:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LessonError(
+            f"There is no notebook {path}. `git checkout -- notebooks` brings the course's own."
+        ) from None
+    except (OSError, ValueError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LessonError(
             f"{path} is not a notebook that can be read ({said}): set it aside, then run this again."
         ) from None
+
+
+def parse(text: str) -> NotebookNode:
+    """A notebook from its JSON. Raises `ValueError` for what is none, whatever it is instead."""
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        for cell in notebook.cells:
+            cell.cell_type, cell.source, cell.metadata  # noqa: B018  (nbformat only warns when these are missing)
+    except Exception as error:  # nbformat's readers fail in many ways on JSON of another shape
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return notebook
 
 
 def text_of(notebook: NotebookNode) -> str:

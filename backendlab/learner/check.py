@@ -11,9 +11,6 @@ import os
 import sys
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
 from backendlab.course import lesson, work
 from backendlab.course.judge import Outcome, judge_all, setup_of
 from backendlab.learner import record
@@ -31,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     name, path = find(args.lesson)
     source = lesson.read(name)
     exercises = chosen(lesson.exercises(source), args.exercises)
-    notebook = open_notebook(path)
+    notebook = lesson.open_notebook(path)
     answers = work.answers(notebook)
     setup = setup_of(source)
     setup += [cell.source for cell in notebook.cells if "injected-parameters" in lesson.tags(cell)]
@@ -60,18 +57,6 @@ def find(word: str) -> tuple[str, Path]:
         return lesson.resolve(path.stem), path
     name = lesson.resolve(word)
     return name, ROOT / "notebooks" / f"{name}.ipynb"
-
-
-def open_notebook(path: Path) -> NotebookNode:
-    try:
-        return nbformat.reads(path.read_text(), as_version=4)
-    except FileNotFoundError:
-        raise Trouble(f"There is no notebook {path}. `git checkout -- notebooks` brings the lesson's own.") from None
-    except (OSError, UnicodeDecodeError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        said = str(error).splitlines()[0]
-        raise Trouble(
-            f"{path} can't be read as a notebook ({said}). Open it in JupyterLab and save it again."
-        ) from None
 
 
 def chosen(exercises: list[lesson.Exercise], wanted: list[str]) -> list[lesson.Exercise]:

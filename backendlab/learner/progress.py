@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-import nbformat
-
 from backendlab.course import lesson, work
 from backendlab.learner import record
 from backendlab.learner.record import HOME
@@ -50,12 +48,12 @@ def standing(name: str) -> list[Standing]:
     known = record.load().get(name, {})
     path = ROOT / "notebooks" / f"{name}.ipynb"
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = lesson.open_notebook(path)
         stubbed = {
             e.id for e in lesson.exercises(source) if "NotImplementedError" in work.answers(notebook).get(e.id, "")
         }
         there = set(work.answers(notebook))
-    except (OSError, ValueError, nbformat.reader.NotJSONError):
+    except lesson.LessonError:
         stubbed, there = set(), set()
     return [
         Standing(e.id, e.points, known.get(e.id, {}).get("best", 0.0), e.id in there - stubbed)

@@ -12,7 +12,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from backendlab.course import lesson, work
@@ -63,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
 def _answers_since(relative: str, path: Path) -> dict[str, str]:
     """The learner's answers: what is in the notebook's answer cells and was not in the course's own."""
     try:
-        ours = nbformat.reads(git("show", f"HEAD:{relative}"), as_version=4)
-        return work.written(nbformat.read(path, as_version=4), ours)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError):
+        ours = lesson.parse(git("show", f"HEAD:{relative}"))
+        return work.written(lesson.open_notebook(path), ours)
+    except (lesson.LessonError, ValueError):
         return {}  # not a notebook any more: its copy is kept whole
 
 
@@ -74,7 +73,7 @@ def _restore(relative: str, copy: Path, answers: dict[str, str]) -> str:
     path, place = ROOT / relative, copy.relative_to(ROOT)
     if not path.exists():
         return f"{relative} is no longer part of the course; your copy is {place}"
-    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = lesson.open_notebook(path)
     homeless = work.put_back(notebook, answers)
     if answers:
         lesson.write(notebook, path)
