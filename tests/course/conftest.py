@@ -1,4 +1,4 @@
-"""A course of its own for each test: the lesson 90-mini, its kept answers, and this package, in a folder of its own."""
+"""A course of its own for each test: the lesson 90-mini, its kept answers, and this package, in a folder."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backendlab.course import build
 from backendlab.parts import ROOT
+from tests.conftest import LESSON as NAME
+from tests.conftest import Clone
 
 LESSONS = Path(__file__).parent / "lessons"
-NAME = "90-mini"
 
 
 def make_course(root: Path) -> Path:
@@ -21,8 +21,7 @@ def make_course(root: Path) -> Path:
     shutil.copy(LESSONS / f"{NAME}.md", root / "source")
     shutil.copytree(LESSONS / "answers" / NAME, root / "tests" / "answers" / NAME)
     shutil.copytree(ROOT / "backendlab", root / "backendlab", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("nbgrader_config.py", "package.json"):
-        shutil.copy(ROOT / name, root)
+    shutil.copy(ROOT / "nbgrader_config.py", root)
     (root / "node_modules").symlink_to(ROOT / "node_modules")
     return root
 
@@ -33,18 +32,13 @@ def bare(tmp_path: Path) -> Path:
     return make_course(tmp_path / "course")
 
 
-@pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = make_course(tmp_path_factory.mktemp("made") / "course")
-    build.build(NAME, root)
-    return root
-
-
 @pytest.fixture
-def course(made_once: Path, tmp_path: Path) -> Path:
+def made(course: Clone, tmp_path: Path) -> Path:
     """A course whose notebook and release are made."""
-    shutil.copytree(made_once, tmp_path / "course", symlinks=True)
-    return tmp_path / "course"
+    root = make_course(tmp_path / "course")
+    for part in ("notebooks", "release"):
+        shutil.copytree(course.folder / part, root / part)
+    return root
 
 
 def edit(root: Path, old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""`backendlab build`: source/ to notebooks/ and release/, and every trap of jupytext, papermill and nbgrader on the way."""
+"""`backendlab build`: source/ to notebooks/ and release/, and the traps of jupytext, papermill and nbgrader."""
 
 import json
 import os
@@ -16,6 +16,7 @@ import pytest
 
 from backendlab.course import build, lesson
 from backendlab.course.plugins import STUBS, ClearSolutionsByLanguage
+from backendlab.parts import ROOT
 from tests.course.conftest import NAME, command, edit, files, run
 
 PAGE, TARGET = f"notebooks/{NAME}.ipynb", f"release/{NAME}/{NAME}.ipynb"
@@ -33,12 +34,12 @@ def outputs(root: Path) -> list[object]:
 # ---- made again, and kept up to date --------------------------------------------------------------------------------
 
 
-def test_made_again_it_is_the_same_bytes_measured_outputs_aside(course: Path) -> None:
-    before, measured = files(course), outputs(course)
-    build.build(NAME, course, force=True)
-    assert files(course).keys() == before.keys()
-    assert files(course)[TARGET] == before[TARGET]
-    assert outputs(course) != measured
+def test_made_again_it_is_the_same_bytes_measured_outputs_aside(made: Path) -> None:
+    before, measured = files(made), outputs(made)
+    build.build(NAME, made, force=True)
+    assert files(made).keys() == before.keys()
+    assert files(made)[TARGET] == before[TARGET]
+    assert outputs(made) != measured
 
     def comparable(data: bytes) -> str:
         notebook = nbformat.reads(data.decode(), as_version=4)
@@ -47,47 +48,47 @@ def test_made_again_it_is_the_same_bytes_measured_outputs_aside(course: Path) ->
                 cell.outputs = []
         return lesson.text_of(notebook)
 
-    assert comparable(files(course)[PAGE]) == comparable(before[PAGE])
+    assert comparable(files(made)[PAGE]) == comparable(before[PAGE])
 
 
-def test_it_is_not_executed_again_when_nothing_has_changed(course: Path) -> None:
-    before = files(course)
-    assert "not executed again" in build.build(NAME, course)
-    assert files(course) == before
-    assert build.check(NAME, course) == []
+def test_it_is_not_executed_again_when_nothing_has_changed(made: Path) -> None:
+    before = files(made)
+    assert "not executed again" in build.build(NAME, made)
+    assert files(made) == before
+    assert build.check(NAME, made) == []
 
 
-def test_a_change_of_prose_reaches_the_notebook_and_keeps_its_figures(course: Path) -> None:
-    measured = outputs(course)
-    edit(course, "Two experiments", "Two small experiments")
-    assert "not executed again" in build.build(NAME, course)
-    assert outputs(course) == measured
-    assert b"Two small experiments" in files(course)[PAGE]
-    assert b"Two small experiments" in files(course)[TARGET]
-    assert build.check(NAME, course) == []
+def test_a_change_of_prose_reaches_the_notebook_and_keeps_its_figures(made: Path) -> None:
+    measured = outputs(made)
+    edit(made, "Two experiments", "Two small experiments")
+    assert "not executed again" in build.build(NAME, made)
+    assert outputs(made) == measured
+    assert b"Two small experiments" in files(made)[PAGE]
+    assert b"Two small experiments" in files(made)[TARGET]
+    assert build.check(NAME, made) == []
 
 
-def test_it_is_executed_again_when_a_module_that_it_imports_has_changed(course: Path) -> None:
-    measured = outputs(course)
-    module = course / "backendlab" / "lab" / "figures.py"
+def test_it_is_executed_again_when_a_module_that_it_imports_has_changed(made: Path) -> None:
+    measured = outputs(made)
+    module = made / "backendlab" / "lab" / "figures.py"
     module.write_text(module.read_text() + "\n# another figure\n")
-    assert "executed in" in build.build(NAME, course)
-    assert outputs(course) != measured
-    assert build.check(NAME, course) == []
+    assert "executed in" in build.build(NAME, made)
+    assert outputs(made) != measured
+    assert build.check(NAME, made) == []
 
 
-def test_a_cell_run_and_saved_in_jupyterlab_is_no_reason_to_execute_again(course: Path) -> None:
-    notebook = nbformat.read(course / PAGE, as_version=4)
+def test_a_cell_run_and_saved_in_jupyterlab_is_no_reason_to_execute_again(made: Path) -> None:
+    notebook = nbformat.read(made / PAGE, as_version=4)
     notebook.metadata["language_info"] = {"name": "python", "version": "3.13.1"}
-    nbformat.write(notebook, course / PAGE)
-    assert "not executed again" in build.build(NAME, course)
-    assert build.check(NAME, course) == []
+    nbformat.write(notebook, made / PAGE)
+    assert "not executed again" in build.build(NAME, made)
+    assert build.check(NAME, made) == []
 
 
 STALE = {
     "the source's code": lambda root: edit(root, "range(5)", "range(6)"),
     "the source's prose": lambda root: edit(root, "Two experiments", "Two small experiments"),
-    "the points": lambda root: edit(root, "paginate-hidden, locked: true, points: 2", "paginate-hidden, locked: true, points: 4"),
+    "the points": lambda root: edit(root, "points: 2", "points: 4"),
     "an imported module": lambda root: (root / "backendlab" / "lab" / "expect.py").write_text("# emptied\n"),
     "a script that an imported module names": lambda root: (root / "backendlab/lab/js/harness.mjs").write_text("//\n"),
     "the notebook's code": lambda root: _replace(root / PAGE, "range(5)", "range(6)"),
@@ -105,24 +106,24 @@ def _replace(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("what", STALE)
-def test_check_finds_what_is_stale_and_writes_nothing(course: Path, what: str) -> None:
-    STALE[what](course)
-    before = files(course)
-    problems = build.check(NAME, course)
+def test_check_finds_what_is_stale_and_writes_nothing(made: Path, what: str) -> None:
+    STALE[what](made)
+    before = files(made)
+    problems = build.check(NAME, made)
     assert problems
     assert all(f"backendlab build {NAME}" in problem for problem in problems)
-    assert files(course) == before
+    assert files(made) == before
 
 
-def test_check_is_content_when_a_module_that_is_not_imported_changes(course: Path) -> None:
-    (course / "backendlab" / "lab" / "another.py").write_text("# a later section's\n")
-    assert build.check(NAME, course) == []
+def test_check_is_content_when_a_module_that_is_not_imported_changes(made: Path) -> None:
+    (made / "backendlab" / "lab" / "another.py").write_text("# a later section's\n")
+    assert build.check(NAME, made) == []
 
 
-def test_the_command_s_exit_status_says_whether_all_is_up_to_date(course: Path) -> None:
-    assert run(course, "build", "--check") == (0, f"up to date: {NAME}\n")
-    shutil.copy(course / PAGE, course / "notebooks" / "91-gone.ipynb")
-    status, printed = run(course, "build", "--check")
+def test_the_command_s_exit_status_says_whether_all_is_up_to_date(made: Path) -> None:
+    assert run(made, "build", "--check") == (0, f"up to date: {NAME}\n")
+    shutil.copy(made / PAGE, made / "notebooks" / "91-gone.ipynb")
+    status, printed = run(made, "build", "--check")
     assert status == 1
     assert "91-gone.ipynb has no source/91-gone.md" in printed
 
@@ -148,8 +149,8 @@ def test_imports_are_found_however_they_are_written(tmp_path: Path) -> None:
 # ---- what students get, and what learners get -----------------------------------------------------------------------
 
 
-def test_no_answer_reaches_the_release_and_no_hidden_test_either(course: Path) -> None:
-    released, page = ((course / path).read_text() for path in (TARGET, PAGE))
+def test_no_answer_reaches_the_release_and_no_hidden_test_either(made: Path) -> None:
+    released, page = ((made / path).read_text() for path in (TARGET, PAGE))
     for line in ("first_of_page", "sorted(letters)", "twiceAsLarge"):
         assert line not in released
         assert line in page
@@ -160,26 +161,26 @@ def test_no_answer_reaches_the_release_and_no_hidden_test_either(course: Path) -
         assert word not in released + page
 
 
-def test_reference_answers_are_folded_away_after_their_tests(course: Path) -> None:
-    order = list(cells(course))
+def test_reference_answers_are_folded_away_after_their_tests(made: Path) -> None:
+    order = list(cells(made))
     for exercise, line in (("paginate", "first_of_page"), ("order", "sorted(letters)"), ("double-all", "twiceAsLarge")):
-        cell = cells(course)[f"{exercise}-answer"]
+        cell = cells(made)[f"{exercise}-answer"]
         assert re.fullmatch(
             r"<details><summary>[^<]+</summary>\n\n```\w+\n.*\n```\n\n</details>", cell.source, flags=re.S
         )
-        assert [one.id for one in cells(course).values() if line in one.source] == [cell.id]
+        assert [one.id for one in cells(made).values() if line in one.source] == [cell.id]
         assert order.index(cell.id) == order.index(f"{exercise}-hidden") + 1
 
 
-def test_a_javascript_stub_keeps_its_magic_and_throws_the_twin_of_NotImplementedError(course: Path) -> None:
+def test_a_javascript_stub_keeps_its_magic_and_throws_the_twin_of_NotImplementedError(made: Path) -> None:
     for path in (PAGE, TARGET):
-        assert cells(course, path)["double-all"].source.splitlines() == [
+        assert cells(made, path)["double-all"].source.splitlines() == [
             "%%node --save double-all.mjs",
             "export function doubleAll(numbers) {",
             *(f"  {line}" for line in STUBS["javascript"].splitlines()),
             "}",
         ]
-        assert cells(course, path)["order"].source.splitlines() == ["# order = [...]", *STUBS["python"].splitlines()]
+        assert cells(made, path)["order"].source.splitlines() == ["# order = [...]", *STUBS["python"].splitlines()]
 
 
 def test_a_whole_cell_s_stub_keeps_its_magic_too() -> None:
@@ -192,30 +193,30 @@ def test_a_whole_cell_s_stub_keeps_its_magic_too() -> None:
         assert made.source == f"{magic}\n{STUBS[language]}"
 
 
-def test_ids_are_permanent(course: Path) -> None:
-    before = list(cells(course))
+def test_ids_are_permanent(made: Path) -> None:
+    before = list(cells(made))
     assert {"paginate", "paginate-check", "paginate-hidden", "order", "double-all", "parameters"} <= set(before)
-    edit(course, "## 90.2 Your turn", "A paragraph more.\n\n+++\n\n## 90.2 Your turn")
-    notebook, release = build.make(NAME, course)
+    edit(made, "## 90.2 Your turn", "A paragraph more.\n\n+++\n\n## 90.2 Your turn")
+    notebook, release = build.make(NAME, made)
     assert [identity for identity in (cell.id for cell in notebook.cells) if identity in before] == before
     assert len(notebook.cells) == len(before) + 1
     assert {cell.id for cell in release.cells} <= {cell.id for cell in notebook.cells}
 
 
-def test_nothing_of_this_machine_or_this_moment_is_stamped_on_them(course: Path) -> None:
+def test_nothing_of_this_machine_or_this_moment_is_stamped_on_them(made: Path) -> None:
     for path in (PAGE, TARGET):
-        notebook = nbformat.read(course / path, as_version=4)
+        notebook = nbformat.read(made / path, as_version=4)
         assert set(notebook.metadata) <= {"kernelspec", "backendlab"}
         for cell in notebook.cells:
             assert set(cell.metadata) <= {"nbgrader", "tags", "deletable", "editable"}
             assert cell.metadata.get("tags") != []
-        text = (course / path).read_text()
-        for stamp in ("papermill", "iopub", "start_time", str(course.parent), str(Path.home()), "/tmp/", "ipykernel_"):
+        text = (made / path).read_text()
+        for stamp in ("papermill", "iopub", "start_time", str(ROOT), str(Path.home()), "/tmp/", "ipykernel_"):
             assert stamp not in text.replace("(ipykernel)", "")
 
 
-def test_run_all_on_an_untouched_lesson_reaches_its_end_with_kind_words(course: Path) -> None:
-    code = [cell for cell in cells(course).values() if cell.cell_type == "code"]
+def test_run_all_on_an_untouched_lesson_reaches_its_end_with_kind_words(made: Path) -> None:
+    code = [cell for cell in cells(made).values() if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert code[-1].outputs[0].text == "the end is reached\n"
     errors = [output for cell in code for output in cell.outputs if output.output_type == "error"]
@@ -225,46 +226,49 @@ def test_run_all_on_an_untouched_lesson_reaches_its_end_with_kind_words(course: 
         assert "not done yet" in error.evalue or "not defined yet" in error.evalue
 
 
-def test_a_text_beside_nbgrader_s_notebook_is_never_released(course: Path) -> None:
-    lesson.write(lesson.read(NAME, course), course / "source" / NAME / f"{NAME}.ipynb")
-    shutil.copy(course / "source" / f"{NAME}.md", course / "source" / NAME)
-    build.generate_assignment(course, NAME, f"sqlite:///{course / 'gradebook.db'}")
-    assert [path.name for path in (course / "release" / NAME).iterdir()] == [f"{NAME}.ipynb"]
+def test_a_text_beside_nbgrader_s_notebook_is_never_released(made: Path) -> None:
+    lesson.write(lesson.read(NAME, made), made / "source" / NAME / f"{NAME}.ipynb")
+    shutil.copy(made / "source" / f"{NAME}.md", made / "source" / NAME)
+    build.generate_assignment(made, NAME)
+    assert [path.name for path in (made / "release" / NAME).iterdir()] == [f"{NAME}.ipynb"]
 
 
-def test_nbgrader_s_own_generate_assignment_makes_the_release_that_we_make(course: Path) -> None:
-    ours = (course / TARGET).read_bytes()
-    lesson.write(lesson.read(NAME, course), course / "source" / NAME / f"{NAME}.ipynb")
-    made = build.generate_assignment(course, NAME, f"sqlite:///{course / 'gradebook.db'}")
+def test_nbgrader_s_own_generate_assignment_makes_the_release_that_we_make(made: Path) -> None:
+    ours = (made / TARGET).read_bytes()
+    lesson.write(lesson.read(NAME, made), made / "source" / NAME / f"{NAME}.ipynb")
+    made = build.generate_assignment(made, NAME)
     assert lesson.text_of(made).encode() == ours
 
 
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
-FENCE = "```"
-REFUSED = {
-    "a marker in prose": ("The same in JavaScript", "Keep to the ### BEGIN SOLUTION line", "begins with 'Keep to"),
-    "a marker in an experiment": ("moments = [time", "# END HIDDEN TESTS\nmoments = [time", "END HIDDEN TESTS"),
+OPEN = "```{code-cell} ipython3\n"
+PROSE = "The letters of"
+CODE = "moments = [time"
+REFUSED = {  # what is changed in the source, and what the error says of it
+    "a marker in prose": (PROSE, "Keep the ### BEGIN SOLUTION line", "begins with 'Keep"),
+    "a marker in an experiment": (CODE, f"# END HIDDEN TESTS\n{CODE}", "which nbgrader takes for a marker"),
     "a hidden test in an answer": ('"""The items', '### BEGIN HIDDEN TESTS\n    """The items', "the cell paginate "),
-    "a marker within a line": ("    ### BEGIN SOLUTION\n    if", "    x = '### BEGIN SOLUTION'\n    if", "within a line"),
+    "a marker within a line": ("    ### BEGIN SOLUTION\n", "    x = '### BEGIN SOLUTION'\n", "within a line"),
     "a marker that is never closed": ("    ### END SOLUTION\n", "", "in the wrong order: BEGIN"),
     "a marking scheme": ("# order = [...]", "# BEGIN MARK SCHEME", "no cell may have it"),
     "the same id twice": ("grade_id: order,", "grade_id: paginate,", "two cells have the grade_id paginate"),
     "an id that is none": ("grade_id: order,", "grade_id: the order,", "'the order'"),
     "a filter of metadata": ("  formats:", "  cell_metadata_filter: -all\n  formats:", "cell_metadata_filter"),
     "no language": ("  language: python\n", "", "language: python"),
-    "a misspelt code cell": (f"{FENCE}{{code-cell}} ipython3\n:tags: [experiment]", f"{FENCE}{{code-cel}} ipython3\n:tags: [experiment]", "swallowed a code cell"),
-    "a fence left open": ("The letters of", f"{FENCE}python\nx = 1\n\nThe letters of", "swallowed a code cell"),
-    "a fence that ends a code cell too early": ("moments = [time", f"x = '''\n{FENCE}\n'''\nmoments = [time", "never closed"),
-    "a code cell in a list": ("The letters of", f"- so\n\n  {FENCE}{{code-cell}} ipython3\n  x = 1\n  {FENCE}\n\nThe letters of", "swallowed a code cell"),
-    "a header after a blank line": ("---\ntags: [parameters, setup]", "\n---\ntags: [parameters, setup]", "header among its code"),
+    "a misspelt code cell": (OPEN, OPEN.replace("cell", "cel"), "swallowed a code cell"),
+    "a fence left open": (PROSE, f"```python\nx = 1\n\n{PROSE}", "swallowed a code cell"),
+    "a fence within a code cell": (CODE, f"x = '''\n```\n'''\n{CODE}", "swallowed a code cell"),
+    "a code cell in a list": (PROSE, f"- so\n\n  {OPEN}  x = 1\n  ```\n\n{PROSE}", "swallowed a code cell"),
+    "a header after a blank line": ("---\ntags: [param", "\n---\ntags: [param", "header among its code"),
     "a header that is no YAML": ("tags: [parameters, setup]", "tags: [parameters", "MyST"),
     "tags that are no list": (":tags: [setup]", ":tags: setup", "not of type 'array'"),
-    "+++ in a paragraph, with words": ("The letters of", "+++ and so on\n\nThe letters of", "MyST"),
+    "words after +++": (PROSE, f"+++ and so on\n\n{PROSE}", "MyST"),
     "an empty Markdown cell": ("Python has a function for it.\n", "", "nothing follows"),
-    "a test without points": ("order-hidden, locked: true, points: 2,", "order-hidden, locked: true,", "order-hidden"),
+    "a test without points": ("points: 1, ", "", "the cell paginate-check is a test without points"),
+    "what nbgrader itself refuses": ("schema_version: 3", "schema_version: 4", "Schema version is too new: 4"),
     "a test of no exercise": ("grade_id: order-hidden", "grade_id: ordr-hidden", "ordr-hidden belongs to no exercise"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -292,7 +296,7 @@ def test_blank_lines_around_a_cell_change_nothing(bare: Path) -> None:
 
 
 def test_what_looks_like_a_marker_of_myst_may_stand_in_a_code_block(bare: Path) -> None:
-    block = f"{FENCE}diff\n+++ b/file\n--- a/file\n+++\n{FENCE}"
+    block = "```diff\n+++ b/file\n--- a/file\n+++\n```"
     edit(bare, "The letters of", f"{block}\n\nThe letters of")
     assert any(block in cell.source for cell in build.make(NAME, bare)[1].cells)
 
@@ -303,37 +307,45 @@ def test_what_looks_like_a_marker_of_myst_may_stand_in_a_code_block(bare: Path) 
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("raise OSError('no such luck')", "begins with 'raise OSError.*failed: OSError: no such luck"),
+        ("raise OSError('no such luck')", "begins with .raise OSError.*failed: OSError: no such luck"),
         ("import os; os.kill(os.getpid(), 9)", "the kernel died in .* begins with 'import os"),
     ],
 )
-def test_an_experiment_that_fails_is_named_and_nothing_is_written(course: Path, statement: str, said: str) -> None:
-    edit(course, "moments = [time", f"{statement}\nmoments = [time")
-    before = files(course)
+def test_an_experiment_that_fails_is_named_and_nothing_is_written(made: Path, statement: str, said: str) -> None:
+    edit(made, "moments = [time", f"{statement}\nmoments = [time")
+    before = files(made)
     with pytest.raises(lesson.LessonError, match=said):
-        build.build(NAME, course)
-    assert files(course) == before
+        build.build(NAME, made)
+    assert files(made) == before
 
 
-def test_the_command_says_so_without_a_traceback(course: Path) -> None:
-    edit(course, "The same in JavaScript", "Keep to the ### BEGIN SOLUTION line")
-    status, printed = run(course, "build")
+def test_an_experiment_runs_in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cell = nbformat.v4.new_code_cell("open('litter', 'w').write('x')\n__import__('os').getcwd()")
+    done = build.execute(nbformat.v4.new_notebook(cells=[cell]), NAME)
+    assert "backendlab-run-" in done.cells[0].outputs[0].data["text/plain"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_so_without_a_traceback(made: Path) -> None:
+    edit(made, "The same in JavaScript", "Keep to the ### BEGIN SOLUTION line")
+    status, printed = run(made, "build")
     assert status == 1
     assert printed.startswith(f"{NAME}.md: the Markdown cell")
     assert "Traceback" not in printed
 
 
-def test_an_interrupted_build_leaves_the_old_files_and_no_kernel(course: Path, tmp_path: Path) -> None:
+def test_an_interrupted_build_leaves_the_old_files_and_no_kernel(made: Path, tmp_path: Path) -> None:
     sign = tmp_path / "kernel"
     wait = f"import os, pathlib\npathlib.Path({str(sign)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
-    edit(course, "moments = [time", f"{wait}\nmoments = [time")
-    before = files(course)
-    with command(course, "build") as process:
+    edit(made, "moments = [time", f"{wait}\nmoments = [time")
+    before = files(made)
+    with command(made, "build") as process:
         assert _until(lambda: sign.exists() and sign.read_text())
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed
-    assert files(course) == before
+    assert files(made) == before
     assert _until(lambda: not psutil.pid_exists(int(sign.read_text())))
 
 
@@ -346,50 +358,50 @@ def _until(holds: object, seconds: float = 60.0) -> bool:
     return True
 
 
-def test_a_damaged_notebook_is_named(course: Path) -> None:
-    (course / PAGE).write_text('<<<<<<< HEAD\n{"cells": []')
+def test_a_damaged_notebook_is_named(made: Path) -> None:
+    (made / PAGE).write_text('<<<<<<< HEAD\n{"cells": []')
     with pytest.raises(lesson.LessonError, match=f"{NAME}.ipynb is not a notebook that can be read"):
-        build.build(NAME, course)
+        build.build(NAME, made)
 
 
 # ---- without a network, and held against a fresh run ----------------------------------------------------------------
 
 
-def test_a_lesson_is_made_without_a_network(course: Path) -> None:
+def test_a_lesson_is_made_without_a_network(made: Path) -> None:
     cut_off = ("bwrap", "--dev-bind", "/", "/", "--unshare-net")
     if shutil.which("bwrap") is None or subprocess.run([*cut_off, "true"], check=False).returncode:
         if "CI" in os.environ:
             pytest.fail("bubblewrap is missing: apt-get install bubblewrap")
         pytest.skip("needs bubblewrap: sudo apt-get install bubblewrap")
-    measured = outputs(course)
-    status, printed = run(course, "build", "--force", before=cut_off)
+    measured = outputs(made)
+    status, printed = run(made, "build", "--force", before=cut_off)
     assert status == 0, printed
-    assert outputs(course) != measured
+    assert outputs(made) != measured
 
 
-def test_nbval_compares_facts_and_only_runs_measurements(course: Path) -> None:
-    _replace(course / PAGE, "five readings took", "5 readings took")
-    wrong = course / "notebooks" / "wrong.ipynb"
-    shutil.copy(course / PAGE, wrong)
+def test_nbval_compares_facts_and_only_runs_measurements(made: Path) -> None:
+    _replace(made / PAGE, "five readings took", "5 readings took")
+    wrong = made / "notebooks" / "wrong.ipynb"
+    shutil.copy(made / PAGE, wrong)
     _replace(wrong, '"[] is what lies', '"[3] is what lies')
     words = ["--nbval", "-p", "no:cacheprovider", "--junit-xml", "report.xml", "-o", "addopts=", "notebooks"]
-    environment = {**os.environ, "PYTHONPATH": str(course)}
+    environment = {**os.environ, "PYTHONPATH": str(made)}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words],
-        cwd=course,
+        cwd=made,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    code = sum(cell.cell_type == "code" for cell in cells(course).values())
+    code = sum(cell.cell_type == "code" for cell in cells(made).values())
     assert f"1 failed, {2 * code - 1} passed" in done.stdout, done.stdout
     assert re.findall(r"^FAILED (\S+?)::", done.stdout, flags=re.M) == ["notebooks/wrong.ipynb"]
 
 
-def test_the_notebook_is_valid_and_its_figure_is_small(course: Path) -> None:
-    nbformat.validate(json.loads((course / PAGE).read_text()))
-    figures = [o for cell in outputs(course) for o in cell if "image/png" in o.get("data", {})]  # type: ignore[attr-defined]
+def test_the_notebook_is_valid_and_its_figure_is_small(made: Path) -> None:
+    nbformat.validate(json.loads((made / PAGE).read_text()))
+    figures = [o for cell in outputs(made) for o in cell if "image/png" in o.get("data", {})]  # type: ignore[attr-defined]
     assert len(figures) == 1
     assert figures[0].data["text/plain"] == "<Figure>"
-    assert (course / PAGE).stat().st_size < 100_000
+    assert (made / PAGE).stat().st_size < 100_000
