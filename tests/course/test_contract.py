@@ -155,7 +155,10 @@ HARMFUL = {  # an answer, and what the visible check's message says of it
     "it hangs at once": ("while True: pass\n", "did not end within 2 s"),
     "it ends the process": ("import os; os._exit(0)\n", "ended the process"),
     "it is killed": ("import os; os.kill(os.getpid(), 9)\n", "ended the process"),
-    "it breaks the interpreter": ("import ctypes; ctypes.string_at(0)\n", "ended the process"),
+    "it breaks the interpreter": (
+        "import ctypes, faulthandler\nfaulthandler.disable()\nctypes.string_at(0)\n",
+        "ended the process",
+    ),
     "it ends the process when asked": ("def paginate(*_, **__): import os; os._exit(0)\n", "ended the process"),
     "it calls exit when asked": ("def paginate(*_, **__): raise SystemExit(0)\n", "raised SystemExit"),
     "it raises at once": ("1 / 0\n", "ZeroDivisionError"),
