@@ -2,7 +2,8 @@
 # PYTHON=python3.12 chooses the Python of a new .venv; without it an existing .venv keeps its own.
 
 PYTHON ?= python3
-SETUP = $(PYTHON) tools/setup.py $(if $(filter file,$(origin PYTHON)),--keep-python)
+SETUP = command -v '$(PYTHON)' >/dev/null || { echo 'There is no $(PYTHON) here. Install Python 3.11 or newer (python.org,\
+ your system, pyenv, conda), or name one: make lab PYTHON=/its/path' >&2; exit 1; }; '$(PYTHON)' tools/setup.py $(if $(filter file,$(origin PYTHON)),--keep-python)
 BACKENDLAB = .venv/bin/backendlab
 
 .DEFAULT_GOAL := help

@@ -179,7 +179,7 @@ def run(argv, lock, progress, doing, cwd=ROOT, env=None):
     `doing` turns a line of output into what to show (or None), and is asked with "" while the command is silent.
     The command gets the lock too: should this script be killed with -9, the next set-up waits until nobody writes.
     """
-    with LOG.open("a") as log:
+    with LOG.open("a", buffering=1) as log:
         log.write("$ " + " ".join(map(shlex.quote, argv)) + "\n")
         child = subprocess.Popen(
             argv,
@@ -258,19 +258,23 @@ def explain(what, output):
             "download or a mirror that changes files). It was not installed. Clear the download cache "
             f"(python3 -m pip cache purge; npm cache clean --force) and run the same command again. {log}"
         )
-    if NETWORK.search(output):
-        return (
-            f"{what}: the package registry could not be reached. A first set-up downloads about 300 MB; later ones "
-            "need no network. Check the connection (and the proxy or mirror in pip's and npm's settings, if you have "
-            f"one), then run the same command again. {log}"
-        )
     missing = re.search(r"No matching distribution found for (\S+)", output)
+    # pip may say no more than that there are no versions at all, when it could not ask.
+    if NETWORK.search(output) or (missing and "(from versions: none)" in output):
+        doubt = f" (If it can be reached, then it has no {missing.group(1)} for this machine.)" if missing else ""
+        return (
+            f"{what}: the package registry could not be reached.{doubt} A first set-up downloads about 300 MB; later "
+            "ones need no network. Check the connection (and the proxy or mirror in pip's and npm's settings, if you "
+            f"have one), then run the same command again. {log}"
+        )
     if missing:
         return (
             f"{what}: there is no {missing.group(1)} for Python {version()} on this machine ({platform.platform()}). "
             f"Run the same command with another Python, for example PYTHON=python3.12. {log}"
         )
-    last = "\n".join("    " + line for line in output.rstrip().splitlines()[-12:])
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("WARNING")]
+    first = next((i for i, line in enumerate(lines) if re.match(r"ERROR|error|npm error", line)), len(lines))
+    last = "\n".join("    " + line for line in lines[min(first, max(0, len(lines) - 12)) :][:12])
     return f"{what} failed:\n{last}\n{log} Run the same command again once the cause is gone."
 
 
