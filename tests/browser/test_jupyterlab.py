@@ -168,8 +168,8 @@ def run_all(page: Page) -> None:
     code = sum(one["cell_type"] == "code" and bool("".join(one["source"]).strip()) for one in cells(page))
     page.wait_for_function(
         """(code) => {
-            const cells = [...jupyterapp.shell.currentWidget.content.model.cells];
-            return cells.filter(c => c.type === 'code' && c.executionCount > 0 && c.executionState === 'idle').length >= code;
+            const cells = [...jupyterapp.shell.currentWidget.content.model.cells].filter(c => c.type === 'code');
+            return cells.filter(c => c.executionCount > 0 && c.executionState === 'idle').length >= code;
         }""",
         arg=code,
         timeout=RUN_TIMEOUT,
@@ -238,10 +238,11 @@ def test_an_exercise_is_solved_checked_and_validated(page: Page, server: str) ->
 
 def test_the_reference_answer_is_folded_until_it_is_clicked(page: Page, server: str) -> None:
     open_lesson(page, server, SMALL)
-    answer = cell(page, "paginate-answer")
-    expect(answer.get_by_text("first_of_page").first).to_be_hidden()
+    answer = cell(page, "paginate-answer").locator(".jp-RenderedMarkdown")
+    expect(answer.locator("pre")).to_be_hidden()
     answer.locator("summary").click()
-    expect(answer.get_by_text("first_of_page").first).to_be_visible()
+    expect(answer.locator("pre")).to_be_visible()
+    expect(answer.locator("pre")).to_contain_text("first_of_page")
     picture(page, "reference-answer")
 
 

@@ -172,6 +172,12 @@ def test_reference_answers_are_folded_away_after_their_tests(made: Path) -> None
         assert order.index(cell.id) == order.index(f"{exercise}-hidden") + 1
 
 
+def test_hints_are_folded_away_too(made: Path) -> None:
+    hint = "<details><summary>Hint</summary>\n\nWhich index does page 1 begin at?\n\n</details>"
+    for path in (PAGE, TARGET):
+        assert hint in [cell.source for cell in cells(made, path).values()]
+
+
 def test_a_javascript_stub_keeps_its_magic_and_throws_the_twin_of_NotImplementedError(made: Path) -> None:
     for path in (PAGE, TARGET):
         assert cells(made, path)["double-all"].source.splitlines() == [
