@@ -249,13 +249,13 @@ def test_the_reference_answer_is_folded_until_it_is_clicked(page: Page, server: 
 def test_the_dark_theme_is_readable(page: Page, server: str) -> None:
     open_lesson(page, server, SMALL)
     page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    page.locator('body[data-jp-theme-light="false"]').wait_for()
+    page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
     picture(page, "dark-top")
     figure = next(one["id"] for one in cells(page) if "image/png" in str(one.get("outputs")))
     cell(page, figure)
     picture(page, "dark-figure")
     page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
-    page.locator('body[data-jp-theme-light="true"]').wait_for()
+    page.locator('body[data-jp-theme-light="true"]').wait_for(state="attached")
 
 
 def test_nbgrader_s_extensions_are_there(page: Page, server: str) -> None:
