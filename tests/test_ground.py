@@ -341,12 +341,12 @@ def test_a_folder_that_can_not_be_written(tmp_path, home):
 def test_interrupted(small, home, number, when):
     with started([PYTHON, "tools/setup.py", "lab"], small, home) as process:
         until(lambda: when in log(small) and process.children(), process, small)
-        helpers = process.children(recursive=True)
+        children = process.children(recursive=True)
         process.send_signal(number)
         assert process.wait(20) == 130
     assert "Interrupted. What was begun has been removed" in said(small)
     assert "Traceback" not in said(small)
-    assert not any(helper.is_running() for helper in helpers)
+    assert not any(child.is_running() for child in children)
     assert_nothing_half_made(small)
 
 
