@@ -1,0 +1,8 @@
+# "The handler that takes longest calls it most." It spends its time elsewhere.
+node.run("incident.mjs", flags=["--no-turbo-inlining", "--cpu-prof", "--cpu-prof-name=mine.cpuprofile"])
+calls = cpuprofile.read(process.workspace() / "mine.cpuprofile")
+mine = calls[calls["file"].str.endswith("incident.mjs")]
+handlers = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
+culprit = cpuprofile.by_function(calls).query("file.str.endswith('incident.mjs')")["function"].iloc[0]
+totals = cpuprofile.by_function(calls).set_index("function")["total_ms"]
+route = totals[handlers].idxmax()

@@ -1,0 +1,8 @@
+# "The function with the most time is the culprit." That is total time: it has the handler in it, not the function.
+node.run("incident.mjs", flags=["--no-turbo-inlining", "--cpu-prof", "--cpu-prof-name=mine.cpuprofile"])
+calls = cpuprofile.read(process.workspace() / "mine.cpuprofile")
+mine = calls[calls["file"].str.endswith("incident.mjs")]
+handlers = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
+totals = cpuprofile.by_function(calls).set_index("function")["total_ms"]
+culprit = totals[[name for name in mine["function"].unique() if name != "(anonymous)"]].idxmax()
+route = totals[handlers].idxmax()
