@@ -8,7 +8,9 @@ has changed: its notebook carries the fingerprint of both. Where only its prose 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import re
 import sys
@@ -19,6 +21,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 from backendlab.course import lesson
 from backendlab.parts import ROOT
@@ -227,10 +230,18 @@ def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
                 joined[-1].text += output.text
                 continue
             if "image/png" in output.get("data", {}):
-                output.data = {"image/png": output.data["image/png"], "text/plain": "<Figure>"}
+                output.data = {"image/png": smaller(output.data["image/png"]), "text/plain": "<Figure>"}
             joined.append(output)
         cell.outputs = joined
     return notebook
+
+
+def smaller(picture: str) -> str:
+    """A PNG (base64) in 64 colours: a figure has few, and the history keeps every figure for ever."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    out = io.BytesIO()
+    image.quantize(colors=64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return min(picture, base64.b64encode(out.getvalue()).decode(), key=len)
 
 
 # ---- build and check ------------------------------------------------------------------------------------------------

@@ -1,0 +1,22 @@
+# Misconception: once the jobs are cancelled, the cancellation is dealt with. The caller's own is swallowed.
+async def bounded_gather(factories, limit):
+    results, todo = [None] * len(factories), list(enumerate(factories))
+
+    async def lane():
+        while todo:
+            i, factory = todo.pop(0)
+            try:
+                results[i] = await factory()
+            except BaseException:
+                todo.clear()
+                raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(limit):
+                group.create_task(lane())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    except asyncio.CancelledError:
+        pass
+    return results
