@@ -36,6 +36,9 @@ def start(lesson: Path | None) -> None:
     # JupyterLab asks yarn for its registry while it is imported, for builds that nobody does here: half a second,
     # if it finds a Node on PATH.
     path, os.environ["PATH"] = os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)
+    # Our folder of JupyterLab's own settings comes first: no question about news stands before the lesson.
+    folders = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     from jupyterlab.labapp import LabApp  # here, because it takes a second
 
     # Terminals and `!` lines in JupyterLab find this environment's commands, though nobody has activated it.
