@@ -56,8 +56,7 @@ def settings(lesson: Path | None) -> list[str]:
         "--ServerApp.answer_yes=True",  # one Ctrl-C is enough
         "--ServerApp.log_level=ERROR",  # the address is printed all the same
         "--LabApp.log_level=ERROR",
-        # Nothing is asked of the network: no news, no look for updates, no list of extensions to install.
-        "--LabApp.news_url=None",
+        # Nothing is asked of the network: no look for updates, no list of extensions to install.
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
         *([] if has_browser() else ["--no-browser"]),

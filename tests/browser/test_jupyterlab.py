@@ -65,13 +65,14 @@ def server(course: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         **{key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "IPYTHON"))},
         "HOME": str(folder / "home"),
         "PYTHONPATH": str(ROOT),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "backendlab" / "jupyter"),  # as `backendlab lab` does: no question about news
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     (folder / "home").mkdir()
     words = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
-        *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         f"--Exchange.root={folder / 'exchange'}",
     ]
