@@ -251,3 +251,9 @@ def test_start_is_a_server_in_the_background():
     with pytest.raises(process.StartError, match="gone"):
         node.start("gone.cjs")
     assert until(lambda: not process._own().running)
+
+
+def test_a_stub_says_that_it_is_one(cell):
+    """The answer's own cell runs it: an error for nbgrader, one kind line for the learner."""
+    ran = cell("throw Object.assign(new Error('x'), { name: 'NotImplementedError' });", "--save stub.mjs")
+    assert "not done yet" in str(ran)
