@@ -104,6 +104,7 @@ def percentiles(
     names = [f"p{share:g}" for share in q]
     if by is None:
         return pd.DataFrame([frame[column].quantile(shares).to_list()], columns=names)
-    table = frame.groupby(by)[column].quantile(shares).unstack()
+    keys = [by] if isinstance(by, str) else list(by)
+    table = frame.groupby(keys)[column].quantile(shares).unstack()
     table.columns = names
     return table
