@@ -100,10 +100,11 @@ def percentiles(
     q: Sequence[float] = (50, 95, 99),
 ) -> pd.DataFrame:
     """Percentiles of a column, named p50, p95 …; a row for each value of `by`, or one row in all."""
-    shares = [share / 100 for share in q]
+    shares = np.array(q) / 100
     names = [f"p{share:g}" for share in q]
     if by is None:
         return pd.DataFrame([frame[column].quantile(shares).to_list()], columns=names)
-    table = frame.groupby(by)[column].quantile(shares).unstack()
+    keys = [by] if isinstance(by, str) else list(by)
+    table = frame.groupby(keys)[column].quantile(shares).unstack()
     table.columns = names
     return table

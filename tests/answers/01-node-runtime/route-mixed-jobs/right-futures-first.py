@@ -1,5 +1,5 @@
 # Pools are given all they are to do first; then the coroutines are started; then everything is waited for.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop = asyncio.get_running_loop()
     where = {"holds": processes, "blocks": threads, "releases": threads}
     futures = {

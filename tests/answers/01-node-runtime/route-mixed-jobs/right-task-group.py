@@ -1,5 +1,5 @@
 # A task for each job, in a task group; each catches its own exception, so that the group is never cancelled.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     results = [None] * len(jobs)
 
     async def run(place, job):

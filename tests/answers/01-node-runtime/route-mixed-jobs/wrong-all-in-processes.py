@@ -1,5 +1,5 @@
 # Processes are the safe place for everything that isn't a coroutine. (Connections, locks and buffers don't get there.)
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     def start(job):
         if job.kind == "awaits":
             return job.call(*job.args)

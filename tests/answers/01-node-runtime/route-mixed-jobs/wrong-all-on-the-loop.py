@@ -1,5 +1,5 @@
 # Inside `async def` everything is concurrent.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     async def run(job):
         value = job.call(*job.args)
         return await value if asyncio.iscoroutine(value) else value

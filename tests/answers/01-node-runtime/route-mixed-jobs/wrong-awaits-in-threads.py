@@ -3,7 +3,7 @@ def run_alone(call, *args):
     return asyncio.run(call(*args))
 
 
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop = asyncio.get_running_loop()
 
     def start(job):

@@ -1,5 +1,5 @@
 # Results as they come: the order is that of finishing.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop, results = asyncio.get_running_loop(), []
 
     async def run(job):

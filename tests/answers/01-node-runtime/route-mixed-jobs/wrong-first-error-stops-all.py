@@ -1,5 +1,5 @@
 # gather() waits for all of them. (It raises the first exception, and the results of the others are lost.)
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop = asyncio.get_running_loop()
     started = []
     for job in jobs:

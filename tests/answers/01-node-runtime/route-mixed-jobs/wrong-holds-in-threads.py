@@ -1,5 +1,5 @@
 # A thread protects the loop from any job. (Not from a C call that keeps the GIL until it returns.)
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     def start(job):
         if job.kind == "awaits":
             return job.call(*job.args)

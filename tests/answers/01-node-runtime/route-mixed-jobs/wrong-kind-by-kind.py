@@ -1,5 +1,5 @@
 # One kind at a time: each gather waits for its slowest job before the next kind may start.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop, results = asyncio.get_running_loop(), [None] * len(jobs)
     for kind in ("holds", "releases", "blocks", "awaits"):
         chosen = [k for k, job in enumerate(jobs) if job.kind == kind]

@@ -1,5 +1,5 @@
 # Every job in its right place, but awaited before the next one is started.
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop, results = asyncio.get_running_loop(), []
     for job in jobs:
         try:

@@ -1,5 +1,5 @@
 # A pool is used with `with`. (Then it ends with the block, and the caller, who owns it, can't use it again.)
-async def route(jobs, threads, processes):
+async def route_jobs(jobs, threads, processes):
     loop = asyncio.get_running_loop()
     with threads, processes:
         pool_of = {"holds": processes, "blocks": threads, "releases": threads}
