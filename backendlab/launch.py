@@ -36,6 +36,9 @@ def start(lesson: Path | None) -> None:
     # JupyterLab asks yarn for its registry while it is imported, for builds that nobody does here: half a second,
     # if it finds a Node on PATH.
     path, os.environ["PATH"] = os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)
+    # Our folder of JupyterLab's own settings comes first: no question about news stands before the lesson.
+    folders = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     from jupyterlab.labapp import LabApp  # here, because it takes a second
 
     # Terminals and `!` lines in JupyterLab find this environment's commands, though nobody has activated it.
@@ -53,8 +56,7 @@ def settings(lesson: Path | None) -> list[str]:
         "--ServerApp.answer_yes=True",  # one Ctrl-C is enough
         "--ServerApp.log_level=ERROR",  # the address is printed all the same
         "--LabApp.log_level=ERROR",
-        # Nothing is asked of the network: no news, no look for updates, no list of extensions to install.
-        "--LabApp.news_url=None",
+        # Nothing is asked of the network: no look for updates, no list of extensions to install.
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
         *([] if has_browser() else ["--no-browser"]),

@@ -13,11 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import inspect
+import itertools
 import json
+import re
+import secrets
 import socket
+import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
@@ -27,6 +33,8 @@ Question = dict[str, Any]
 Reply = dict[str, Any]
 
 LARGEST_REPLY = 4 << 20  # bytes of JSON; an answer is plain data, not a way to fill the grader's memory
+LONGEST_MESSAGE = 4000  # characters of what an error says
+REMOTE_PATIENCE = 5.0  # seconds beyond a question's own timeout: the other end has that limit, and says so more kindly
 HARNESS = Path(__file__).parent / "lab" / "js" / "harness.mjs"
 
 
@@ -50,6 +58,10 @@ class NotDone(NotImplementedError):
 
     def _render_traceback_(self) -> list[str]:
         return [f"NotImplementedError: {self}"]
+
+
+class DriverError(Exception):
+    """A check's own driver is broken: not the student's fault."""
 
 
 class Served:
@@ -86,6 +98,12 @@ class Student:
 
         `source` defines `driver(**inputs)`, a function or a coroutine function, and sees the student's variables.
         """
+        try:
+            code = compile(inspect.cleandoc(source), "<driver>", "exec")
+        except SyntaxError as error:
+            raise DriverError(f"the check's own driver is not Python: {error}") from None
+        if "driver" not in code.co_names:
+            raise DriverError("the check's own driver defines no function `driver(**inputs)`")
         return self._value({"do": "drive", "source": source, "inputs": inputs, "timeout": timeout}, "your code")
 
     def node(self, source: str, /, *, timeout: float = 20.0, flags: list[str] | None = None, **inputs: Any) -> Any:
@@ -95,28 +113,52 @@ class Student:
         export `async (inputs) => report`.
         """
         question = {"do": "node", "source": source, "inputs": inputs, "flags": flags or [], "timeout": timeout}
-        return self._value(question, "your code")
+        try:
+            return self._value(question, "your code")
+        except AnswerError as error:
+            if error.type == "SyntaxError" and (wrong := _not_javascript(source)):
+                raise DriverError(f"the check's own driver is not JavaScript: {wrong}") from None
+            raise
 
     def serve(self, file: str, *, timeout: float = 10.0) -> Served:
         """Start the Node server that the student saved as `file` (it listens on `process.env.PORT`)."""
         started = self._value({"do": "serve", "file": file, "timeout": timeout}, file)
-        return Served(started["url"], lambda: self._value({"do": "stop", "id": started["id"], "timeout": 10.0}, file))
+        match started:
+            case {"url": str(url), "id": int(number)} if re.fullmatch(r"http://127\.0\.0\.1:\d+", url):
+                return Served(url, lambda: self._stop(number, file))
+        raise AnswerError(f"{file} was not started as a server")
+
+    def _stop(self, number: int, file: str) -> None:
+        with contextlib.suppress(AnswerError):  # where the answer's process is gone, so is its server
+            self._value({"do": "stop", "id": number, "timeout": 10.0}, file)
 
     def _value(self, question: Question, about: str) -> Any:
-        reply = json.loads(_dump(self._ask(json.loads(_dump(question)))))
+        reply = self._ask(json.loads(_dump(question)))
         if "value" in reply:
             return reply["value"]
-        error = reply["error"]
-        if "NotImplementedError" in error["types"]:
-            raise NotDone(
-                "not done yet. Write your answer in the cell above, run it, then run this cell again."
-                if not error["message"]
-                else error["message"]
-            )
-        said = f"{about} {error['said']}" if "said" in error else f"{about} raised {error['type']}: {error['message']}"
-        if error.get("where"):
-            said += f"\n{error['where']}"
-        raise AnswerError(said, error["type"], tuple(error["types"]), error["message"])
+        match reply["error"]:  # what comes from another process may be anything
+            case {"type": str(kind), "types": [*names], "message": str(message), **more}:
+                types = tuple(str(name) for name in names)
+            case _:
+                raise AnswerError(f"{about} gave a reply that can't be read")
+        if "NotImplementedError" in types:
+            todo = "not done yet. Write your answer in the cell above, run it, then run this cell again."
+            raise NotDone(message or todo)
+        if more.get("driver"):
+            about = "the check, going on with what your code gave,"
+        said = f"{about} {more['said']}" if "said" in more else f"{about} raised {kind}: {message}"
+        if more.get("where"):
+            said += f"\n{more['where']}"
+        raise AnswerError(said, kind, types, message)
+
+
+def _not_javascript(source: str) -> str:
+    """What Node says of an ES module that it can't parse, or nothing."""
+    from backendlab import parts
+
+    words = [str(parts.node()), "--input-type=module", "--check", "-"]
+    checked = subprocess.run(words, input=inspect.cleandoc(source).encode(), capture_output=True, check=False)
+    return "" if checked.returncode == 0 else checked.stderr.decode(errors="replace").partition("\n    at ")[0]
 
 
 def _dump(value: Any) -> str:
@@ -140,25 +182,11 @@ class Answers:
         self.servers: dict[int, Any] = {}
 
     def reply(self, question: Question) -> Reply:
-        """Answer one question. Never raises for what the student's code does."""
-        try:
-            value = getattr(self, f"_{question['do']}")(question)
-        except _Missing as missing:
-            return {"error": self._why_missing(missing.name)}
-        except AnswerError as error:
-            said = str(error)
-            return {"error": {"type": error.type, "types": error.types, "message": error.message, "said": said}}
-        except BaseException as error:
-            return {"error": describe(error)}
-        try:
-            text = _dump(value)
-        except (TypeError, ValueError, RecursionError) as error:
-            said = f"gave something that is not plain data (numbers, text, lists, dicts): {error}"
-            return {"error": {"type": "TypeError", "types": ["TypeError"], "message": str(error), "said": said}}
-        if len(text) > LARGEST_REPLY:
-            said = f"gave more than {LARGEST_REPLY >> 20} MiB of data"
-            return {"error": {"type": "ValueError", "types": ["ValueError"], "message": said, "said": said}}
-        return {"value": json.loads(text)}
+        """Answer one question. Never raises for what the student's code does, only when the kernel is interrupted."""
+        do = getattr(self, f"_{question['do']}")
+        if question["do"] in ("get", "call", "drive"):
+            return _in_thread(lambda: do(question), question["timeout"])
+        return json.loads(_reply(lambda: do(question), Exception))
 
     def close(self) -> None:
         for server in self.servers.values():
@@ -173,7 +201,7 @@ class Answers:
 
     def _look_up(self, name: str) -> Any:
         if name not in self.namespace:
-            raise _Missing(name)
+            raise _Raised(self._why_missing(name))
         return self.namespace[name]
 
     def _get(self, question: Question) -> Any:
@@ -181,47 +209,50 @@ class Answers:
 
     def _call(self, question: Question) -> Any:
         function = self._look_up(question["name"])
-        return _in_thread(lambda: function(*question["args"], **question["kwargs"]), question["timeout"])
+        return _settled(lambda: function(*question["args"], **question["kwargs"]), question["timeout"])
 
     def _drive(self, question: Question) -> Any:
         scope = dict(self.namespace)
-        exec(compile(inspect.cleandoc(question["source"]), "<driver>", "exec"), scope)
         try:
-            return _in_thread(lambda: scope["driver"](**question["inputs"]), question["timeout"])
+            exec(compile(inspect.cleandoc(question["source"]), "<driver>", "exec"), scope)
+            return _settled(lambda: scope["driver"](**question["inputs"]), question["timeout"])
         except NameError as error:
-            if error.name and error.name not in self.namespace:
-                raise _Missing(error.name) from None
+            asked_by_driver = traceback.extract_tb(error.__traceback__)[-1].filename == "<driver>"
+            if asked_by_driver and error.name and error.name not in self.namespace:
+                raise _Raised(self._why_missing(error.name)) from None
             raise
 
     def _node(self, question: Question) -> Any:
         from backendlab.lab import node, process
 
         folder = process.workspace()
-        driver, inputs, report = (folder / f".driver.{end}" for end in ("mjs", "json", "report.json"))
-        driver.write_text(inspect.cleandoc(question["source"]))
-        inputs.write_text(_dump(question["inputs"]))
-        report.unlink(missing_ok=True)
+        # Names that the answer's code can't know: what it writes or breaks off is not a report.
+        driver, inputs, report = (folder / f".driver-{secrets.token_hex(8)}.{end}" for end in ("mjs", "json", "report"))
+        driver.write_text(inspect.cleandoc(question["source"]), encoding="utf-8")
+        inputs.write_text(_dump({"driver": str(driver), "report": str(report), "inputs": question["inputs"]}))
         try:
-            ended = node.run(str(HARNESS), flags=question["flags"], timeout=question["timeout"], check=False)
+            ended = node.run(str(HARNESS), inputs, flags=question["flags"], timeout=question["timeout"], check=False)
+            print(ended.stdout[-LONGEST_MESSAGE:], end="")  # for a learner who looks for a mistake with console.log
+            return _read_report(report, ended)
         except node.NodeTimeout:
             raise _late(question["timeout"]) from None
-        if not report.exists():
-            last = [line for line in ended.stderr.strip().splitlines() if line.strip()][-12:]
-            said = f"made Node end (status {ended.returncode}) before the check was over:\n" + "\n".join(last)
-            raise AnswerError(said, "Exit", ("Exit",), "\n".join(last))
-        if report.stat().st_size > LARGEST_REPLY:
-            raise AnswerError(f"gave more than {LARGEST_REPLY >> 20} MiB of data", "ValueError")
-        reply = json.loads(report.read_text())
-        if "error" in reply:
-            raise _Raised(reply["error"])
-        return reply["value"]
+        except node.NodeError as error:
+            raise AnswerError(f"was stopped: {error}", "Exit") from None
+        finally:
+            for file in (driver, inputs, report):
+                file.unlink(missing_ok=True)
 
     def _serve(self, question: Question) -> Any:
         from backendlab.lab import node, process
 
         if not (process.workspace() / question["file"]).exists():
-            raise _Missing(question["file"])
-        server = node.start(question["file"], timeout=question["timeout"])
+            raise _Raised(self._why_missing(question["file"]))
+        try:
+            server = node.start(question["file"], timeout=question["timeout"])
+        except process.StartError as error:
+            if re.search(r"^(Uncaught )?(Error \[)?NotImplementedError\b", str(error), re.MULTILINE):
+                raise NotImplementedError from None
+            raise
         self.servers[server.pid] = server
         return {"url": server.url, "id": server.pid}
 
@@ -230,14 +261,8 @@ class Answers:
             server.stop()
 
 
-class _Missing(Exception):
-    def __init__(self, name: str):
-        super().__init__(name)
-        self.name = name
-
-
 class _Raised(Exception):
-    """An error that happened in Node, on its way to become a reply."""
+    """An error that is described already, on its way to become a reply."""
 
     def __init__(self, error: dict[str, Any]):
         super().__init__(error["message"])
@@ -248,39 +273,109 @@ def _late(seconds: float) -> AnswerError:
     return AnswerError(f"did not end within {seconds:g} s", "TimeoutError", ("TimeoutError", "OSError", "Exception"))
 
 
+def _read_report(report: Path, ended: subprocess.CompletedProcess[str]) -> Any:
+    """The value that js/harness.mjs reported; raises what it reported instead, or how Node ended before it could."""
+    if not report.exists():
+        last = "\n".join([line for line in ended.stderr.splitlines() if line.strip()][-12:])
+        if ended.returncode == 13:
+            said = "left the check waiting for a promise that is never settled"
+        else:
+            said = f"made Node end (status {ended.returncode}) before the check was over:\n{last}"
+        raise AnswerError(said, "Exit", ("Exit",), last)
+    if report.stat().st_size > LARGEST_REPLY:
+        raise AnswerError(f"gave more than {LARGEST_REPLY >> 20} MiB of data", "ValueError")
+    reply = json.loads(report.read_text(encoding="utf-8", errors="replace"))
+    if "error" in reply:
+        raise _Raised(reply["error"])
+    return reply["value"]
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception as plain data: its class, the class's bases, its message, and the student's own lines of it."""
     if isinstance(error, _Raised):
         return error.error
-    foreign = (sys.prefix, sys.base_prefix, str(Path(__file__).parent))
-    own = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(foreign)]
-    where = "\n".join(f"  line {frame.lineno}, in {frame.name}: {frame.line or ''}" for frame in own[-3:])
-    names = [kind.__name__ for kind in type(error).__mro__ if kind is not object]
-    return {"type": type(error).__name__, "types": names, "message": str(error), "where": where}
+    if isinstance(error, AnswerError):
+        return {"type": error.type, "types": error.types, "message": error.message, "said": str(error)}
+    try:
+        message = str(error)[:LONGEST_MESSAGE]
+    except Exception as second:
+        message = f"(its text can't be shown: {type(second).__name__})"
+    names = [str(kind.__name__)[:200] for kind in type(error).__mro__ if kind is not object]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_library(frame.filename)]
+    own = [frame for frame in frames if frame.filename != "<driver>"]
+    where = "\n".join(f"  line {frame.lineno}, in {frame.name}: {frame.line or ''}"[:300] for frame in own[-3:])
+    told: dict[str, Any] = {"type": names[0], "types": names, "message": message, "where": where}
+    if frames and frames[-1].filename == "<driver>":
+        told["driver"] = True  # the student's code had returned; what it gave may still be why
+    return told
 
 
-def _in_thread(function: Callable[[], Any], timeout: float) -> Any:
-    """Run in a thread with an event loop of its own: the notebook's own loop is busy running the check's cell."""
-    result: dict[str, Any] = {}
+def _is_library(filename: str) -> bool:
+    folders = (sys.prefix, sys.base_prefix, Path(__file__).parent)
+    return filename.startswith("<frozen ") or any(filename.startswith(f"{folder}/") for folder in folders)
 
-    async def call() -> Any:
+
+def _reply(function: Callable[[], Any], expected: type[BaseException]) -> str:
+    """The JSON of a reply: what `function` returns, or what it raises, if that is of the `expected` kind."""
+    try:
         value = function()
-        return await value if inspect.isawaitable(value) else value
+    except expected as error:
+        return _dump({"error": describe(error)})
+    try:
+        text = _dump({"value": value})
+    except expected as error:  # an object may run the student's code while it is looked at
+        said = f"gave something that is not plain data (numbers, text, lists, dicts): {str(error)[:LONGEST_MESSAGE]}"
+        return _dump({"error": {"type": "TypeError", "types": ["TypeError"], "message": said, "said": said}})
+    if len(text) > LARGEST_REPLY:
+        said = f"gave more than {LARGEST_REPLY >> 20} MiB of data"
+        return _dump({"error": {"type": "ValueError", "types": ["ValueError"], "message": said, "said": said}})
+    return text
+
+
+def _settled(function: Callable[[], Any], timeout: float) -> Any:
+    """What a function returns, awaited where that is to be awaited. It may use `asyncio.run` itself."""
+
+    async def within(make: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(timeout + 0.1):  # then nobody waits any more, and its tasks are to end
+            value = make()
+            return await value if inspect.isawaitable(value) else value
+
+    try:
+        value = function()
+    except RuntimeError as error:
+        if not re.search(r"no (running|current) event loop", str(error)):
+            raise
+        return asyncio.run(within(function))  # such as `def f(): return asyncio.gather(…)`
+    return asyncio.run(within(lambda: value)) if inspect.isawaitable(value) else value
+
+
+class _Stopped(BaseException):
+    """Put into a student's thread that nobody waits for any more."""
+
+
+def _in_thread(function: Callable[[], Any], timeout: float) -> Reply:
+    """The reply of a function that runs in a thread: the notebook's own event loop is busy running the check's cell."""
+    text: list[str] = []
+    done = threading.Event()  # `Thread.join` doesn't survive an interrupt (Python 3.11: the thread counts as alive)
 
     def target() -> None:
-        try:
-            result["value"] = asyncio.run(call())
-        except BaseException as error:
-            result["error"] = error
+        with contextlib.suppress(_Stopped):
+            try:
+                text.append(_reply(function, BaseException))
+            finally:
+                done.set()
 
     thread = threading.Thread(target=target, daemon=True, name="student")
     thread.start()
-    thread.join(timeout)
-    if thread.is_alive():
-        raise _late(timeout)
-    if "error" in result:
-        raise result["error"]
-    return result["value"]
+    try:
+        done.wait(timeout)
+        return json.loads(text[0]) if text else {"error": describe(_late(timeout))}
+    finally:  # too late, or the kernel was interrupted: a busy loop must not go on for ever
+        for _ in range(5):
+            if done.is_set():
+                break
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped))
+            done.wait(0.05)
 
 
 # ---- the two places -------------------------------------------------------------------------------------------------
@@ -288,38 +383,54 @@ def _in_thread(function: Callable[[], Any], timeout: float) -> Any:
 
 def local(namespace: MutableMapping[str, Any]) -> Student:
     """The student whose answers are these variables (a notebook's own) and the files of this kernel's workspace."""
-    answers = Answers(namespace)
-    return Student(lambda question: json.loads(json.dumps(answers.reply(question))))
+    return Student(Answers(namespace).reply)
 
 
 def serve_questions(connection: socket.socket, answers: Answers) -> None:
     """Answer questions, one JSON line each, until the other end closes."""
     with connection, connection.makefile("rwb") as stream, contextlib.closing(answers):
         for line in stream:
-            stream.write(json.dumps(answers.reply(json.loads(line))).encode() + b"\n")
+            question = json.loads(line)
+            stream.write(_dump({"number": question["number"], **answers.reply(question)}).encode() + b"\n")
             stream.flush()
 
 
 def remote(connection: socket.socket) -> Student:
     """The student at the other end of a socket. A dead or silent end is an error of the answer, not of the grader."""
-    stream = connection.makefile("rwb")
+    numbers = itertools.count()
+    received = b""
+
+    def next_line(deadline: float) -> bytes:
+        nonlocal received
+        while b"\n" not in received:
+            if len(received) > 2 * LARGEST_REPLY:
+                raise ConnectionError("it doesn't stop")
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            chunk = connection.recv(1 << 16)
+            if not chunk:
+                raise ConnectionError("it is closed")
+            received += chunk
+        line, _, received = received.partition(b"\n")
+        return line
 
     def ask(question: Question) -> Reply:
-        gone = {"type": "Exit", "types": ["Exit"], "message": "", "said": "ended the process that was to answer"}
-        connection.settimeout(question["timeout"] + 5.0)  # the other end has its own limit, and says so more kindly
+        number = next(numbers)
+        deadline = time.monotonic() + question["timeout"] + REMOTE_PATIENCE
         try:
-            stream.write(_dump(question).encode() + b"\n")
-            stream.flush()
-            line = stream.readline(2 * LARGEST_REPLY)
+            connection.settimeout(question["timeout"] + REMOTE_PATIENCE)
+            connection.sendall(_dump({**question, "number": number}).encode() + b"\n")
+            while True:
+                reply = json.loads(next_line(deadline), parse_constant=_refuse)
+                if reply["number"] == number and ("value" in reply or "error" in reply):
+                    return reply
+                # else it is the late reply to an earlier question
         except TimeoutError:
-            late = _late(question["timeout"])
-            return {"error": {"type": late.type, "types": late.types, "message": str(late), "said": str(late)}}
-        except OSError:
-            return {"error": gone}
-        try:
-            reply = json.loads(line)
-        except ValueError:
-            return {"error": gone}
-        return reply if isinstance(reply, dict) and ("value" in reply or "error" in reply) else {"error": gone}
+            return {"error": describe(_late(question["timeout"]))}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return {"error": describe(AnswerError("ended the process that was to answer", "Exit"))}
 
     return Student(ask)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -63,7 +63,11 @@ def shrink(folder: Path) -> Path:
 
 
 def outer(argv: list[str]) -> str:
-    return subprocess.check_output(argv, text=True, stderr=subprocess.DEVNULL).strip()
+    return outer_in(ROOT, argv)
+
+
+def outer_in(folder: Path, argv: list[str]) -> str:
+    return subprocess.check_output(argv, cwd=folder, text=True, stderr=subprocess.DEVNULL).strip()
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +126,29 @@ def small(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory, home):
-    """One small clone, set up; tests that use it leave it set up."""
-    folder = shrink(clone(tmp_path_factory.mktemp("ground") / "a prepared clone"))
-    done = set_up(folder, home)
-    assert done.returncode == 0, done.stdout
-    return folder
+def killed(tmp_path_factory, home):
+    """A small clone whose first set-up was killed with -9 while pip installed, and then set up by two at once.
+    (its folder, what the two said, the processes that the killed one had started)"""
+    folder = shrink(clone(tmp_path_factory.mktemp("ground") / "a small clone"))
+    with started([PYTHON, "tools/setup.py", "lab"], folder, home) as process:
+        until(lambda: "Installing collected packages" in log(folder), process, folder)
+        orphans = process.children(recursive=True)
+        process.kill()
+        process.wait(20)
+        assert (folder / ".venv").exists()
+        with started([PYTHON, "tools/setup.py", "lab"], folder, home) as other:
+            one = set_up(folder, home)
+            other.wait(200)
+    assert one.returncode == 0, one.stdout
+    assert other.returncode == 0, said(folder)
+    yield folder, [one.stdout, said(folder)], orphans
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def prepared(killed):
+    """A small clone, set up; tests that use it leave it set up."""
+    return killed[0]
 
 
 def set_up(folder: Path, env: dict, *words: str, python: str = PYTHON, make: bool = False):
@@ -314,34 +335,31 @@ def test_a_folder_that_can_not_be_written(tmp_path, home):
 
 
 @network
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted(small, home, number):
+@pytest.mark.parametrize(
+    ("number", "when"), [(signal.SIGTERM, "-m venv"), (signal.SIGINT, "Collecting")], ids=["SIGTERM", "SIGINT"]
+)
+def test_interrupted(small, home, number, when):
     with started([PYTHON, "tools/setup.py", "lab"], small, home) as process:
-        until(lambda: "pip install" in log(small) and "Collecting" in log(small), process, small)
-        helpers = process.children(recursive=True)
-        assert helpers
+        until(lambda: when in log(small) and process.children(), process, small)
+        children = process.children(recursive=True)
         process.send_signal(number)
         assert process.wait(20) == 130
     assert "Interrupted. What was begun has been removed" in said(small)
     assert "Traceback" not in said(small)
-    assert not any(helper.is_running() for helper in helpers)
+    assert not any(child.is_running() for child in children)
     assert_nothing_half_made(small)
 
 
 @network
-def test_killed_and_repaired(small, home):
-    """kill -9 leaves what it must; the next run waits until the orphaned pip has gone, and makes everything anew."""
-    with started([PYTHON, "tools/setup.py", "lab"], small, home) as process:
-        until(lambda: "Installing collected packages" in log(small), process, small)
-        orphans = process.children(recursive=True)
-        process.kill()
-        process.wait(20)
-        assert (small / ".venv").exists()
-        done = set_up(small, home)
-    assert done.returncode == 0, done.stdout
-    assert "Ready." in done.stdout
+def test_killed_and_repaired_by_two_at_once(killed):
+    """kill -9 leaves what it must. The next run waits until the orphaned pip has gone and makes everything anew; the
+    one beside it waits, and then has nothing to do."""
+    folder, outputs, orphans = killed
+    assert works(folder)
     assert not any(orphan.is_running() for orphan in orphans)
-    assert works(small)
+    assert sum("Ready." in output for output in outputs) == 1
+    assert sum("Setting up" in output for output in outputs) == 1
+    assert any("Another set-up of this clone is at work; waiting" in output for output in outputs)
 
 
 # ---- once it is set up
@@ -420,34 +438,26 @@ def test_node_modules_that_are_gone_come_back(prepared, home):
     assert works(prepared)
 
 
-@network
-def test_two_at_once(small, home):
-    """The second waits for the first, and then has nothing to do."""
-    with started([PYTHON, "tools/setup.py", "lab"], small, home) as first:
-        until(lambda: (small / ".venv").exists(), first, small)
-        second = set_up(small, home)
-        assert first.wait(200) == 0
-    assert second.returncode == 0
-    assert "Another set-up of this clone is at work; waiting" in second.stdout
-    assert "Setting up" not in second.stdout
-    assert works(small)
+def planned(folder: Path) -> str:
+    """What a set-up would do with .venv there: make, update or None."""
+    code = "import sys; sys.path.insert(0, 'tools'); import setup; print(setup.plan('lab', True)[1])"
+    return outer_in(folder, [PYTHON, "-c", code])
 
 
 @network
-def test_a_python_that_is_gone_and_a_clone_that_has_moved(small, home):
-    """Both leave an environment that can't start, or starts somewhere else: it is made anew."""
-    assert set_up(small, home).returncode == 0
-    (small / ".venv" / "bin" / "python").unlink()
-    (small / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
-    done = set_up(small, home)
-    assert done.returncode == 0, done.stdout
-    assert "Python environment" in done.stdout
-    assert works(small)
-    moved = small.rename(small.parent / "moved elsewhere")
-    done = set_up(moved, home)
-    assert done.returncode == 0, done.stdout
-    assert "Python environment" in done.stdout
-    assert works(moved)
+def test_an_environment_that_can_not_start_or_is_of_another_place_is_made_anew(prepared):
+    assert planned(prepared) == "None"
+    python, moved = prepared / ".venv" / "bin" / "python", prepared.parent / "moved elsewhere"
+    real = python.readlink()
+    python.unlink()
+    python.symlink_to("/nowhere/python3")  # as after an upgrade of the system
+    assert planned(prepared) == "make"
+    python.unlink()
+    python.symlink_to(real)
+    prepared.rename(moved)
+    assert planned(moved) == "make"
+    moved.rename(prepared)
+    assert planned(prepared) == "None"
 
 
 # ---- the whole of it

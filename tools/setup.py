@@ -114,8 +114,10 @@ def digest(*parts):
 
 
 def python_stamp(kind, python):
-    """What .venv is made from: the lock, this package's own settings, the Python, and the place (scripts name it)."""
-    return f"{kind} {python} " + digest(ROOT / "requirements" / f"{kind}.txt", ROOT / "pyproject.toml", str(ROOT))
+    """What .venv is made from: which lock, Python and place (its scripts name both), then the lock itself and this
+    package's own settings. Where Python or place differ it can't be mended, only made anew."""
+    made_from = digest(ROOT / "requirements" / f"{kind}.txt", ROOT / "pyproject.toml")
+    return f"{kind} {python} {digest(str(ROOT))} {made_from}"
 
 
 def npm_stamp():
@@ -445,7 +447,7 @@ def plan(kind, keep_python):
     if stamp.startswith("test "):
         kind = "test"  # an environment with the tests' packages satisfies a lesson, and stays complete
     wanted = python if keep_python and python else version()
-    if not stamp or python is None or stamp.split()[1] != python or python != wanted:
+    if python is None or python != wanted or stamp.split()[1:3] != python_stamp(kind, python).split()[1:3]:
         venv = "make"
     else:
         venv = None if stamp == python_stamp(kind, python) else "update"

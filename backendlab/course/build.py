@@ -8,7 +8,9 @@ has changed: its notebook carries the fingerprint of both. Where only its prose 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import re
 import sys
@@ -19,6 +21,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 from backendlab.course import lesson
 from backendlab.parts import ROOT
@@ -53,14 +56,14 @@ def release_notebook(source: NotebookNode, name: str) -> NotebookNode:
     with tempfile.TemporaryDirectory(prefix="backendlab-course-") as folder:
         root = Path(folder)
         lesson.write(source, root / "source" / name / f"{name}.ipynb")
-        made = generate_assignment(root, name, f"sqlite:///{root / 'gradebook.db'}")
+        made = generate_assignment(root, name, gradebook=False)
     return clean(made)
 
 
-def generate_assignment(root: Path, name: str, db_url: str | None = None) -> NotebookNode:
+def generate_assignment(root: Path, name: str, *, gradebook: bool = True) -> NotebookNode:
     """Run nbgrader's `generate_assignment` in the course folder `root`; returns the released notebook.
 
-    Raises `LessonError` with nbgrader's own words if it refuses.
+    Its gradebook learns of it unless `gradebook` is false. Raises `LessonError` in nbgrader's words if it refuses.
     """
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
@@ -70,21 +73,16 @@ def generate_assignment(root: Path, name: str, db_url: str | None = None) -> Not
     config = Config()
     configure(config)
     config.CourseDirectory.root = str(root)
-    if db_url:
-        config.CourseDirectory.db_url = db_url
+    if not gradebook:
+        config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     # nbgrader starts alembic by its bare name, and this may run without the environment being activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     result = NbGraderAPI(config=config).generate_assignment(name, force=True, create=True)
     if not result["success"]:
-        last = (result.get("error") or "").strip().splitlines()[-1:]
-        raise lesson.LessonError("\n".join([f"nbgrader refused {name}:", *_errors(result.get("log") or ""), *last]))
+        told = f"{result.get('log')}\n{result.get('error')}"
+        errors = re.findall(r"^[\w.]*(?:Error|Exception): .*", told, flags=re.M) or [told]
+        raise lesson.LessonError("\n".join([f"nbgrader refused {name}:", *dict.fromkeys(errors)]))
     return nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
-
-
-def _errors(log: str) -> list[str]:
-    """What nbgrader logged as an error, without the time and without its advice to look at the log."""
-    parts = re.split(r"^\[\w+ \| (\w+)\] ", log, flags=re.M)[1:]
-    return [said.strip() for level, said in zip(parts[::2], parts[1::2], strict=True) if level == "ERROR"]
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
@@ -112,6 +110,8 @@ def lesson_notebook(source: NotebookNode, release: NotebookNode, root: Path = RO
     cells = []
     for cell in notebook.cells:
         cells.append(cell)
+        if "parameters" in lesson.tags(cell):
+            cell.metadata["editable"] = True  # locked in a release; a learner on their own may want EFFORT = "full"
         if "experiment" in lesson.tags(cell) and "fact" not in lesson.tags(cell):
             cell.metadata["tags"] = sorted({*lesson.tags(cell), "nbval-ignore-output"})  # measured, never twice alike
         if exercise := answers.get(cell["id"]):
@@ -167,7 +167,7 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
                 progress_bar=sys.stderr.isatty() and {"desc": name},
                 log_output=False,
                 start_timeout=120,
-                cwd=folder,
+                resources={"metadata": {"path": folder}},  # where nbclient reads the kernel's folder from
                 extra_arguments=["--IPKernelApp.log_level=40"],  # it warns that 127.0.0.1 is not encrypted
             )
         except DeadKernelError:
@@ -227,10 +227,18 @@ def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
                 joined[-1].text += output.text
                 continue
             if "image/png" in output.get("data", {}):
-                output.data = {"image/png": output.data["image/png"], "text/plain": "<Figure>"}
+                output.data = {"image/png": smaller(output.data["image/png"]), "text/plain": "<Figure>"}
             joined.append(output)
         cell.outputs = joined
     return notebook
+
+
+def smaller(picture: str) -> str:
+    """A PNG (base64) in 64 colours: a figure has few, and the history keeps every figure for ever."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    out = io.BytesIO()
+    image.quantize(colors=64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return min(picture, base64.b64encode(out.getvalue()).decode(), key=len)
 
 
 # ---- build and check ------------------------------------------------------------------------------------------------
@@ -257,7 +265,7 @@ def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
     notebook, release = make(name, root)
     there = lesson.open_notebook(page) if page.exists() else None
     said = ""
-    if there and (kept := work.keep(there, notebook, name)):
+    if there and _worked_on(there) and (kept := work.keep(there, notebook, name)):
         said = f"{name}: it held answers; they are kept in {kept}\n"
     if there and not force and _same_code(there, notebook):
         made, did = with_outputs(notebook, there), "its code has not changed, so it was not executed again"
@@ -268,6 +276,14 @@ def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
     lesson.write(made, page)
     lesson.write(release, target)
     return f"{said}{name}: {did}"
+
+
+def _worked_on(notebook: NotebookNode) -> bool:
+    """Has someone written into an answer's cell? nbgrader's checksum of the stub stands in its metadata."""
+    from nbgrader.utils import compute_checksum
+
+    answers = [cell for cell in notebook.cells if lesson.is_answer(cell)]
+    return any(cell.metadata.nbgrader.get("checksum") != compute_checksum(cell) for cell in answers)
 
 
 def _same_code(there: NotebookNode, notebook: NotebookNode) -> bool:

@@ -131,10 +131,10 @@ def _wrong_with_cells(notebook: NotebookNode) -> Iterator[str]:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,56}", name):
                 yield f"the grade_id {name!r} can't be a cell's id: letters, digits, - and _, at most 56"
             ids.add(name)
+        if is_test(cell) and not isinstance(cell.metadata.nbgrader.get("points"), int | float):
+            yield f"{called(cell)} is a test without points"
         if "{code-cel" in cell.source:
             yield f"{called(cell)} has swallowed a code cell: is a fence before it open, or indented?"
-        elif cell.cell_type == "markdown" and _open_fence(cell.source):
-            yield f"{called(cell)} has a code fence that is never closed"
         if cell.cell_type == "code" and re.match(r"---$|:?(tags|nbgrader): ", cell.source, flags=re.M):
             yield f"{called(cell)} has its header among its code: it must follow the opening fence, between two ---"
         home = "SOLUTION" if is_answer(cell) else "HIDDEN TESTS" if is_test(cell) else ""
@@ -151,18 +151,6 @@ def _wrong_with_markers(cell: NotebookNode, marker: str, place: str, *, allowed:
     elif (order := ["BEGIN" in line for line in found]) != [True, False] * (len(found) // 2):
         said = " ".join("BEGIN" if begin else "END" for begin in order)
         yield f"{called(cell)} has the markers of {marker} in the wrong order: {said}"
-
-
-def _open_fence(markdown: str) -> bool:
-    """Is a code fence still open where the cell ends?"""
-    fence = ""
-    for line in markdown.splitlines():
-        found = re.match(r"[ >]*(`{3,}|~{3,})(.*)", line)
-        if found and not fence:
-            fence = found[1]
-        elif found and found[1].startswith(fence) and not found[2].strip():
-            fence = ""
-    return bool(fence)
 
 
 def identify(cells: Iterable[NotebookNode]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearSolutions
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Config
 
 NOT_DONE = "not done yet: your answer goes where it says YOUR CODE HERE"
@@ -31,14 +31,25 @@ class ClearSolutionsByLanguage(ClearSolutions):
         return cell, resources
 
 
+class FoldHints(NbGraderPreprocessor):
+    """A hint comes on request: it opens when its heading is clicked, in JupyterLab and on the web."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
+        if "hint" in cell.metadata.get("tags", []):
+            cell.source = f"<details><summary>Hint</summary>\n\n{cell.source}\n\n</details>"
+        return cell, resources
+
+
 def configure(config: Config) -> None:
     """nbgrader's settings for this course; the only place where they stand."""
     from nbgrader import preprocessors as p
+    from nbgrader.coursedir import CourseDirectory
 
     config.GenerateAssignment.preprocessors = [
         p.IncludeHeaderFooter,
         p.LockCells,
         ClearSolutionsByLanguage,
+        FoldHints,
         p.ClearOutput,
         p.CheckCellMetadata,
         p.ComputeChecksums,
@@ -49,3 +60,5 @@ def configure(config: Config) -> None:
         p.CheckCellMetadata,
     ]
     config.ClearSolutionsByLanguage.code_stub = STUBS
+    # Whatever lies in source/NAME/ is released: never a lesson's text, which has the answers in it.
+    config.CourseDirectory.ignore = [*CourseDirectory().ignore, "*.md"]

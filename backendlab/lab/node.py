@@ -7,18 +7,22 @@ IPython's own script magic with Node's path, a time-out and errors as Node shows
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
+import math
 import os
 import shlex
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
-import psutil
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, magics_class
@@ -26,6 +30,9 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from backendlab import parts
 from backendlab.lab import process
+from backendlab.student import NotDone
+
+LARGEST_OUTPUT = 64 << 20  # bytes that `run` keeps; a program that prints more is stopped
 
 
 class NodeError(RuntimeError):
@@ -44,8 +51,10 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**parts.node_env(), "FORCE_COLOR": "0", "NO_COLOR": "1", **(extra or {})}
 
 
-def _ending(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "was stopped"
+    return f"ended with signal {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
 def run(
@@ -59,36 +68,78 @@ def run(
     """Run a file of the workspace (saved by `%%node --save`, or an absolute path) and return what it printed.
 
     `flags` go to Node, `args` to the program (`process.argv.slice(2)`). Raises `NodeError` with the end of its
-    standard error when it fails, unless `check=False`; `NodeTimeout` after `timeout` seconds.
+    standard error when it fails, unless `check=False`; `NodeTimeout` after `timeout` seconds. What it started and left
+    running is ended.
     """
     words = [str(parts.node()), *flags, file, *map(str, args)]
-    with subprocess.Popen(
-        words,
-        cwd=process.workspace(),
-        env=environment(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as popen:
-        try:
-            out, err = popen.communicate(timeout=timeout)
-        except BaseException as error:
-            os.killpg(popen.pid, signal.SIGKILL)  # workers and children too
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise NodeTimeout(f"{file} was stopped: it ran longer than {timeout:g} s.") from None
-            raise
-    if check and popen.returncode != 0:
-        raise NodeError(f"{file} ended with {_ending(popen.returncode)}:\n{err.strip()[-2000:]}")
-    return subprocess.CompletedProcess(words, popen.returncode, out, err)
+    mark = process.new_run()
+    workspace = process.workspace()  # before the environment is read: it marks that
+    popen = None
+    try:
+        popen = subprocess.Popen(
+            words,
+            cwd=workspace,
+            env={**environment(env), "BACKENDLAB_RUN": mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        out, err = _collect(popen, timeout)
+    except subprocess.TimeoutExpired:
+        raise NodeTimeout(f"{file} was stopped: it ran longer than {timeout:g} s.") from None
+    finally:
+        if popen and popen.poll() is None:
+            popen.kill()
+            popen.wait()
+        process.end_run(mark, popen.pid if popen else 0)
+    if max(len(out), len(err)) > LARGEST_OUTPUT:
+        raise NodeError(f"{file} was stopped: it printed more than {LARGEST_OUTPUT >> 20} MiB.")
+    done = subprocess.CompletedProcess(words, popen.returncode, _text(out), _text(err))
+    if check and done.returncode != 0:
+        raise NodeError(f"{file} {_ending(done.returncode)}:\n{done.stderr.strip()[-2000:]}")
+    return done
+
+
+def _text(printed: bytes) -> str:
+    return printed.decode(errors="replace").replace("\r\n", "\n")
+
+
+def _collect(popen: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes]:
+    """Its standard output and error, up to the end or just past LARGEST_OUTPUT; `TimeoutExpired` like `wait`."""
+    deadline = time.monotonic() + timeout
+    out, err = bytearray(), bytearray()
+    assert popen.stdout
+    assert popen.stderr
+
+    def read(stream: IO[bytes], kept: bytearray) -> None:
+        with stream:
+            while len(kept) <= LARGEST_OUTPUT and (chunk := os.read(stream.fileno(), 1 << 16)):
+                kept += chunk
+
+    ends = ((popen.stdout, out), (popen.stderr, err))
+    readers = [threading.Thread(target=read, args=end, daemon=True) for end in ends]
+    for reader in readers:
+        reader.start()
+    while reading := [reader for reader in readers if reader.is_alive()]:
+        if max(len(out), len(err)) > LARGEST_OUTPUT:
+            break
+        if time.monotonic() > deadline:
+            raise subprocess.TimeoutExpired(popen.args, timeout)
+        reading[0].join(0.05)
+    else:
+        popen.wait(max(0.0, deadline - time.monotonic()))
+    return bytes(out), bytes(err)
 
 
 def rows(file: str, *args: object, **options: Any) -> pd.DataFrame:
     """Run a file of the workspace that prints one JSON object a line; a row for each. Options as for `run`."""
     printed = run(file, *args, **options).stdout.splitlines()
-    return pd.DataFrame([json.loads(line) for line in printed if line.startswith("{")])
+    try:
+        return pd.DataFrame([json.loads(line) for line in printed if line.startswith("{")])
+    except json.JSONDecodeError as error:
+        said = f"{file} printed a line that is not JSON: {error.doc[:80]}"
+        raise NodeError(f"{said}\nPrint rows with console.log(JSON.stringify(row)).") from None
 
 
 def start(
@@ -105,7 +156,8 @@ def start(
 
 
 def _parser() -> MagicArgumentParser:
-    parser = MagicArgumentParser("%%node", add_help=False, description=NodeMagics.node.__doc__)
+    parser = MagicArgumentParser("%%node", add_help=False)
+    parser.allow_abbrev = False
     parser.add_argument("--save", metavar="FILE", help="keep the cell as FILE in the workspace, for other cells")
     parser.add_argument("--background", metavar="NAME", help="start it as a server; the Process becomes variable NAME")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="stop after S seconds (default 60)")
@@ -114,13 +166,33 @@ def _parser() -> MagicArgumentParser:
     return parser
 
 
+def _options(line: str) -> Any:
+    """The magic's line, read; a mistake in it becomes one sentence."""
+    try:
+        words = shlex.split(line)
+        if "--flags" in words[:-1]:  # argparse would take the flags' own dashes for an option
+            at = words.index("--flags")
+            words[at : at + 2] = [f"--flags={words[at + 1]}"]
+        options = _parser().parse_args(words)
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"%%node: {error}. {NodeMagics.node.__doc__}") from None
+    if not (options.timeout > 0 and math.isfinite(options.timeout)):
+        raise UsageError("%%node: --timeout wants a number of seconds above 0")
+    if options.background is not None and not options.background.isidentifier():
+        raise UsageError(f"%%node: --background wants the name of a variable, not {options.background!r}")
+    return options
+
+
 def save(name: str, source: str) -> Path:
     """Write `source` as file `name` of the workspace and return its path; folders in the name are made."""
     file = (process.workspace() / name).resolve()
     if not file.is_relative_to(process.workspace().resolve()):
         raise UsageError(f"--save {name}: the file must lie inside the workspace; give a name such as app.mjs")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(source)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--save {name}: {error.strerror}; give a name such as app.mjs") from None
     return file
 
 
@@ -136,80 +208,100 @@ class NodeMagics(Magics):
     @cell_magic
     def node(self, line: str, cell: str) -> None:
         """Run this cell in Node: %%node [--save FILE] [--background NAME] [--timeout S] [--flags '…'] [args …]"""
-        options = _parser().parse_args(shlex.split(line))
-        script = "-"
+        options = _options(line)
+        # An empty line in the magic's place, so that Node's line numbers are those of the cell.
+        source = "\n" + cell
         if options.save:
-            script = str(save(options.save, cell))
+            save(options.save, source)
         if options.background:
-            self._background(options, cell)
-            return
-        # A line of its own for the magic, so that Node's line numbers are those of the cell.
-        self._foreground(options, script, "" if options.save else "\n" + cell)
+            self._background(options, source)
+        elif options.save:
+            self._foreground(options, str(process.workspace() / options.save), "")
+        else:
+            self._foreground(options, "-", source)
 
-    def _background(self, options: Any, cell: str) -> None:
-        previous = self._shell.user_ns.get(options.background)
+    def _background(self, options: Any, source: str) -> None:
+        previous = self._shell.user_ns.pop(options.background, None)
         if isinstance(previous, process.Process):
             previous.stop()  # the cell was run again
-        script = options.save or f"{options.background}.mjs"
+        script = options.save or f"{options.background}.js"  # Node finds out which kind of module it is
         if not options.save:
-            save(script, cell)
+            save(script, source)
         server = start(script, *options.args, flags=shlex.split(options.flags), timeout=min(options.timeout, 20.0))
         self._shell.user_ns[options.background] = server
         print(f"{options.background} is running: {server.url}")
 
-    def _foreground(self, options: Any, script: str, cell: str) -> None:
+    def _foreground(self, options: Any, script: str, source: str) -> None:
+        mark = process.new_run()
         workspace = process.workspace()
-        pid_file = workspace / ".cell.pid"
-        pid_file.unlink(missing_ok=True)
-        # The shell goes to the workspace, notes its process id and becomes Node: no program stands between.
-        become = ["sh", "-c", 'cd "$0" && echo $$ > .cell.pid && exec "$@"', str(workspace)]
+        new = {k: v for k, v in environment({"BACKENDLAB_RUN": mark}).items() if os.environ.get(k) != v}
         node = [str(parts.node()), *shlex.split(options.flags), script, *options.args]
-        late = threading.Event()
+        # The shell goes to the workspace and becomes Node: no program stands between. One word, so that the script
+        # magic doesn't take the program's arguments for its own.
+        become = f"cd {shlex.quote(str(workspace))} && exec env {shlex.join(f'{k}={v}' for k, v in new.items())} "
+        out, err = _Batched(sys.stdout), _Batched(sys.stderr)
+        over, late = threading.Event(), threading.Event()
 
-        def stop() -> None:
-            late.set()
-            _kill_tree(int(pid_file.read_text()))
+        def watch() -> None:
+            deadline = time.monotonic() + options.timeout
+            while not over.wait(0.05):
+                out.pass_on()
+                err.pass_on()
+                if time.monotonic() > deadline:
+                    late.set()
+                    process.end_run(mark)
 
-        timer = threading.Timer(options.timeout, stop)
-        timer.start()
-        with _environ(environment()):
-            try:
-                magics = self._shell.magics_manager.registry["ScriptMagics"]
-                magics.shebang(shlex.join([*become, *node]), cell)
-            except subprocess.CalledProcessError as error:
-                if late.is_set():
-                    said = f"The cell was stopped: it ran longer than {options.timeout:g} s (--timeout)."
-                    raise NodeTimeout(said) from None
-                raise NodeError(f"Node ended with {_ending(error.returncode)}.") from None
-            finally:
-                timer.cancel()
-
-
-class _environ:
-    """`os.environ` exchanged while a cell runs: IPython's script magic passes on what it finds there."""
-
-    def __init__(self, variables: Mapping[str, str]):
-        self.variables, self.before = variables, dict(os.environ)
-
-    def __enter__(self) -> None:
-        os.environ.update(self.variables)
-
-    def __exit__(self, *exc_info: object) -> None:
-        os.environ.clear()
-        os.environ.update(self.before)
-
-
-def _kill_tree(pid: int) -> None:
-    try:
-        root = psutil.Process(pid)
-        family = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
         try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
+            magics = self._shell.magics_manager.registry["ScriptMagics"]
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                magics.shebang(shlex.join(["sh", "-c", become + shlex.join(node)]), source)
+        except subprocess.CalledProcessError as error:
+            if err.names("NotImplementedError"):  # the stub of an exercise, loaded by its own cell
+                raise NotDone("not done yet: your answer goes where it says YOUR CODE HERE") from None
+            if not late.is_set():
+                raise NodeError(f"Node {_ending(error.returncode)}.") from None
+        finally:
+            over.set()
+            watcher.join()
+            process.end_run(mark)  # an interrupt may have left it, or its detached children
+            out.pass_on()
+            err.pass_on()
+        if late.is_set():
+            raise NodeTimeout(f"The cell was stopped: it ran longer than {options.timeout:g} s (--timeout).")
+
+
+class _Batched:
+    """A stream that passes on what it has when told to.
+
+    IPython's script magic flushes every 100 bytes, each a message of the kernel: of megabytes, some would be lost.
+    """
+
+    def __init__(self, stream: Any):
+        self.stream, self.waiting, self.end = stream, collections.deque[str](), ""
+
+    def write(self, text: str) -> int:
+        self.waiting.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def pass_on(self) -> None:
+        text = "".join([self.waiting.popleft() for _ in range(len(self.waiting))])
+        if text:
+            self.stream.write(text)
+            self.stream.flush()
+            self.end = (self.end + text)[-4000:]
+
+    def names(self, error: str) -> bool:
+        """Is this the error that Node ended with, by the last that it printed?"""
+        self.pass_on()
+        return any(line.startswith((f"{error}:", f"Error [{error}]:")) for line in self.end.splitlines())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 def register(shell: InteractiveShell) -> None:

@@ -1,0 +1,378 @@
+"""A check means the same in a notebook (`local`) and while grading (`remote`): every case here is asked of both."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import urllib.request
+
+import psutil
+import pytest
+
+from backendlab import student
+from backendlab.lab import node, process
+from backendlab.student import AnswerError, Answers, DriverError, NotDone, Student
+
+
+def answers(source: str, files: dict[str, str]) -> Answers:
+    namespace: dict[str, object] = {}
+    exec(compile(source, "answer.py", "exec"), namespace)
+    for name, text in files.items():
+        node.save(name, text)
+    return Answers(namespace)
+
+
+@contextlib.contextmanager
+def forked(source: str, files: dict[str, str]):
+    """The answers in a process of their own, which is killed at the end, as a grader does."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        with contextlib.suppress(BaseException):
+            student.serve_questions(theirs, answers(source, files))
+        os._exit(0)
+    theirs.close()
+    try:
+        yield student.remote(ours)
+    finally:
+        ours.close()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.fixture(params=["local", "remote"])
+def of(request, monkeypatch):
+    """`of(source, **files)`: the student who wrote this Python and saved these files, in either place."""
+    monkeypatch.setattr(student, "REMOTE_PATIENCE", 1.0)
+    with contextlib.ExitStack() as stack:
+
+        def make(source: str = "", **files: str) -> Student:
+            named = {name.replace("_", "."): text for name, text in files.items()}
+            if request.param == "remote":
+                return stack.enter_context(forked(source, named))
+            there = answers(source, named)
+            stack.callback(there.close)
+            stack.callback(lambda: [(process.workspace() / name).unlink(missing_ok=True) for name in named])
+            return Student(there.reply)
+
+        yield make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left():
+    yield
+    assert process._owner is not None
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid != process._owner.janitor.pid]
+    assert [p.cmdline() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
+    for thread in threading.enumerate():
+        if thread.name == "student":
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+VALUES = {
+    "a variable": ("x = {'a': [1, 2.5, None, True, 'ü']}", lambda s: s.get("x"), {"a": [1, 2.5, None, True, "ü"]}),
+    "a tuple comes back as a list": ("x = (1, (2, 3))", lambda s: s.get("x"), [1, [2, 3]]),
+    "a function": ("def f(a, b=0): return a - b", lambda s: s.call("f", 5, b=3), 2),
+    "a coroutine function": (
+        "import asyncio\nasync def f():\n await asyncio.sleep(0)\n return 1",
+        lambda s: s.call("f"),
+        1,
+    ),
+    "a function that runs asyncio.run": (
+        "import asyncio\nasync def g(): return 2\ndef f(): return asyncio.run(g())",
+        lambda s: s.call("f"),
+        2,
+    ),
+    "a plain function that returns asyncio.gather": (
+        "import asyncio\nasync def g(): return 3\ndef f(): return asyncio.gather(g(), g())",
+        lambda s: s.call("f"),
+        [3, 3],
+    ),
+    "a driver": ("def f(): return 4", lambda s: s.drive("def driver(n): return [f()] * n", n=2), [4, 4]),
+    "an async driver": (
+        "async def f(): return 5",
+        lambda s: s.drive("async def driver(): return await f()"),
+        5,
+    ),
+    "an answer that prints": ("def f(): print('x' * 100_000); return 6", lambda s: s.call("f"), 6),
+    "an int that equals all": (
+        "class I(int):\n __eq__ = lambda *_: True\n __hash__ = int.__hash__\n __repr__ = lambda *_: '99'\nx = I(7)",
+        lambda s: s.get("x"),
+        7,
+    ),
+    "a str that says something else": (
+        "class S(str):\n __str__ = __repr__ = lambda self: 'lie'\nx = S('true')",
+        lambda s: s.get("x"),
+        "true",
+    ),
+    "a list that iterates otherwise": (
+        "class L(list):\n __iter__ = lambda self: iter([9, 9])\n __eq__ = lambda *_: True\nx = L([1])",
+        lambda s: s.get("x"),
+        [9, 9],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'g' was never awaited")
+@pytest.mark.parametrize("case", VALUES)
+def test_plain_values_come_back(of, case):
+    source, ask, expected = VALUES[case]
+    came = ask(of(source))
+    assert came == expected
+    assert type(came) is type(expected)
+
+
+ERRORS = {
+    # what the answer is: (its source, the question, the error's class name, words of the message)
+    "raises": ("def f(): raise KeyError('k')", lambda s: s.call("f"), "KeyError", "raised KeyError: 'k'"),
+    "raises its own": ("class Own(ValueError): pass\ndef f(): raise Own('o')", lambda s: s.call("f"), "Own", "o"),
+    "ends the program": ("import sys\ndef f(): sys.exit(3)", lambda s: s.call("f"), "SystemExit", "3"),
+    "raises what can't be shown": (
+        "class E(Exception):\n def __str__(self): raise E\ndef f(): raise E",
+        lambda s: s.call("f"),
+        "E",
+        "can't be shown",
+    ),
+    "raises KeyboardInterrupt": ("def f(): raise KeyboardInterrupt", lambda s: s.call("f"), "KeyboardInterrupt", ""),
+    "says very much": ("def f(): raise ValueError('x' * 10**7)", lambda s: s.call("f"), "ValueError", "xxx"),
+    "recurses": ("def f(): return f()", lambda s: s.call("f"), "RecursionError", "recursion"),
+    "not a number": ("x = float('nan')", lambda s: s.get("x"), "TypeError", "not plain data"),
+    "a set": ("x = {1, 2}", lambda s: s.get("x"), "TypeError", "not plain data"),
+    "an object that equals everything": (
+        "class Y:\n __eq__ = lambda *_: True\nx = Y()",
+        lambda s: s.get("x"),
+        "TypeError",
+        "not plain data",
+    ),
+    "a dict that never ends": (
+        "class D(dict):\n def items(self):\n  while True: pass\nx = D(a=1)",
+        lambda s: s.get("x", timeout=0.3),
+        "TimeoutError",
+        "0.3 s",
+    ),
+    "a list in itself": ("x = []; x.append(x)", lambda s: s.get("x"), "TypeError", "not plain data"),
+    "a deep list": ("x = []\nfor _ in range(10**5): x = [x]", lambda s: s.get("x"), "TypeError", "not plain data"),
+    "a huge reply": ("x = 'x' * (5 << 20)", lambda s: s.get("x"), "ValueError", "4 MiB"),
+    "a busy loop": (
+        "def f():\n while True: pass",
+        lambda s: s.call("f", timeout=0.3),
+        "TimeoutError",
+        "did not end within 0.3 s",
+    ),
+    "waits for ever": (
+        "import asyncio\nasync def f(): await asyncio.Event().wait()",
+        lambda s: s.call("f", timeout=0.3),
+        "TimeoutError",
+        "did not end within 0.3 s",
+    ),
+    "what it gave breaks the driver": (
+        "def f(): return None",
+        lambda s: s.drive("def driver(): return f()['x']"),
+        "TypeError",
+        "the check, going on with what your code gave",
+    ),
+    "its own typing mistake": ("def f(): return oops", lambda s: s.call("f"), "NameError", "oops"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_what_goes_wrong_is_an_error_of_the_answer(of, case):
+    source, ask, kind, words = ERRORS[case]
+    there = of(source + "\ndef fine(): return 'fine'")
+    with pytest.raises(AnswerError) as caught:
+        ask(there)
+    assert caught.value.type == kind
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 10_000
+    assert there.call("fine") == "fine"  # the next question gets its own reply
+
+
+def test_an_error_names_the_bases_and_the_students_own_line(of):
+    there = of(
+        "class Own(LookupError): pass\ndef f():\n    import json\n    return [g() for _ in 'x']\ndef g(): raise Own"
+    )
+    with pytest.raises(AnswerError) as caught:
+        there.call("f")
+    assert caught.value.types[:3] == ("Own", "LookupError", "Exception")
+    lines = [line for line in str(caught.value).splitlines() if line.startswith("  line")]
+    assert lines[0].startswith("  line 4, in ")
+    assert lines[-1].startswith("  line 5, in g")
+
+
+NOT_DONE = {
+    "a stub": ("def f(): raise NotImplementedError", lambda s: s.call("f"), "not done yet"),
+    "a missing variable": ("", lambda s: s.get("x"), "`x` is not defined yet"),
+    "a missing function": ("", lambda s: s.call("f"), "`f` is not defined yet"),
+    "a driver that wants what is missing": ("", lambda s: s.drive("def driver(): return f()"), "`f` is not defined"),
+    "a missing file": ("", lambda s: s.node("import './a.mjs'; export default () => 1"), "a.mjs is not there yet"),
+    "a missing server": ("", lambda s: s.serve("a.mjs"), "`a.mjs` is not defined yet"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_DONE)
+def test_what_is_not_done_says_so(of, case):
+    source, ask, words = NOT_DONE[case]
+    with pytest.raises(NotDone, match=words):
+        ask(of(source))
+
+
+STUB = "throw Object.assign(new Error('not done yet'), { name: 'NotImplementedError' });"
+
+
+def test_a_stub_in_javascript_is_not_done(of):
+    there = of(a_mjs=f"export function f() {{ {STUB} }}", server_mjs=STUB)
+    with pytest.raises(NotDone):
+        there.node("import { f } from './a.mjs'; export default () => f()")
+    with pytest.raises(NotDone, match="does not export `g` yet"):
+        there.node("import { g } from './a.mjs'; export default () => g()")
+    with pytest.raises(NotDone):
+        there.serve("server.mjs")
+
+
+JS_VALUES = {
+    "inputs": ("export const f = (x) => x", {"a": ["ü", 1.5, None]}),
+    "a promise": ("export const f = async (x) => x", [1]),
+    "undefined": ("export const f = () => undefined", None),
+    "BigInt": ("export const f = () => 2n ** 70n", 2**70),
+    "prints": ("export const f = () => { console.log('x'.repeat(1e5)); return 1 }", 1),
+    "leaves a timer": ("export const f = () => { setInterval(() => {}, 1000); return 1 }", 1),
+    "rejects later": ("export const f = () => { setTimeout(() => Promise.reject(1), 1e5); return 1 }", 1),
+    "replaces JSON": ("JSON.stringify = () => '{\"value\":42}'; export const f = () => 1", 1),
+}
+DRIVER = "import { f } from './a.mjs'; export default async ({ x }) => f(x)"
+
+
+@pytest.mark.parametrize("case", JS_VALUES)
+def test_plain_values_come_back_from_node(of, case):
+    source, expected = JS_VALUES[case]
+    assert of(a_mjs=source).node(DRIVER, x=expected if case in ("inputs", "a promise") else 0) == expected
+
+
+JS_ERRORS = {
+    "throws": ("export const f = () => { throw new RangeError('r') }", "RangeError", "raised RangeError: r"),
+    "throws no error": ("export const f = () => { throw 'text' }", "string", "text"),
+    "throws at the top": ("throw new TypeError('top'); export const f = 1", "TypeError", "top"),
+    "exits": ("export const f = () => process.exit(0)", "Exit", "before the check was over"),
+    "never settles": ("export const f = () => new Promise(() => {})", "Exit", "never settled"),
+    "loops": ("export const f = () => { for (;;); }", "TimeoutError", "did not end within 2 s"),
+    "NaN": ("export const f = () => [NaN]", "TypeError", "not plain data"),
+    "circular": ("export const f = () => { const a = {}; a.a = a; return a }", "TypeError", "not plain data"),
+    "a function": ("export const f = () => f", "TypeError", "not plain data"),
+    "a Map": ("export const f = () => new Map([[1, 2]])", "TypeError", "not plain data"),
+    "huge": ("export const f = () => 'x'.repeat(5 << 20)", "ValueError", "4 MiB"),
+    "rejects unheard": (
+        "export const f = () => { Promise.reject(new Error('un')); return new Promise((r) => setTimeout(r, 1000)) }",
+        "Error",
+        "un",
+    ),
+    "imports a missing file": ("import './b.mjs'; export const f = 1", "Error", "b.mjs"),
+    "imports a missing package": ("import 'nowhere'; export const f = 1", "Error", "nowhere"),
+    "doesn't parse": ("export const f = = 1", "SyntaxError", "Unexpected token"),
+    "forges a report": (
+        "import { writeFileSync } from 'node:fs'; export const f = () => {\n"
+        "writeFileSync('.driver.report.json', '{\"value\":1}'); process.exit(0) }",
+        "Exit",
+        "before the check was over",
+    ),
+    "prints for ever": (
+        "import { writeSync } from 'node:fs'; export const f = () => { for (;;) writeSync(2, 'x'.repeat(1e4)) }",
+        "Exit",
+        "printed more",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JS_ERRORS)
+def test_what_goes_wrong_in_node_is_an_error_of_the_answer(of, case):
+    source, kind, words = JS_ERRORS[case]
+    with pytest.raises(AnswerError) as caught:
+        of(a_mjs=source).node(DRIVER, timeout=2 if case == "loops" else 20, x=0)
+    assert (caught.value.type, words in str(caught.value)) == (kind, True), str(caught.value)
+
+
+def test_a_broken_driver_is_not_the_students_fault(of):
+    there = of("def f(): return 1", a_mjs="export const f = () => 1")
+    with pytest.raises(DriverError, match="not Python"):
+        there.drive("def driver(: pass")
+    with pytest.raises(DriverError, match="defines no function"):
+        there.drive("def drive(): pass")
+    with pytest.raises(DriverError, match="not JavaScript"):
+        there.node("import { f } from './a.mjs'; export default = = 1")
+
+
+def test_an_error_in_node_names_the_students_own_line(of):
+    there = of(a_mjs="export function f() {\n  return g();\n}\nfunction g() {\n  return null.x;\n}")
+    with pytest.raises(AnswerError, match=r"\n    at g \(a.mjs:5:15\)\n    at f \(a.mjs:2:10\)$"):
+        there.node(DRIVER, x=0)
+
+
+SERVER = """import { createServer } from 'node:http';
+createServer((request, response) => response.end('hello')).listen(process.env.PORT);"""
+
+
+def test_serve_runs_the_students_server_and_ends_it(of):
+    there = of(app_mjs=SERVER, dead_mjs="console.log('so long'); process.exit(4)")
+    with there.serve("app.mjs") as app:
+        with urllib.request.urlopen(app.url) as response:
+            assert response.read() == b"hello"
+        port = int(app.url.rpartition(":")[2])
+    assert not process.accepts(port)
+    with pytest.raises(AnswerError, match="so long"):
+        there.serve("dead.mjs")
+
+
+def test_an_answer_cant_be_told_from_a_dead_one(monkeypatch):
+    """What only a process of its own survives: the answer ends it, closes its files, or holds Python itself."""
+    monkeypatch.setattr(student, "REMOTE_PATIENCE", 0.5)
+    ending = "import os\ndef f(): os._exit(0)\ndef g(): os.closerange(3, 200)"
+    for name in "fg":
+        with forked(ending, {}) as there:
+            for _ in range(2):  # and it stays dead
+                with pytest.raises(AnswerError, match="ended the process"):
+                    there.call(name)
+    holding = "import ctypes\ndef f(): ctypes.PyDLL(None).sleep(3)\ndef g(): return 'g'"
+    with forked(holding, {}) as there:
+        with pytest.raises(AnswerError, match="did not end within"):
+            there.call("f", timeout=0.2)
+        assert there.call("g", timeout=60) == "g"  # not the late reply of f
+
+
+REPLIES = {
+    "not JSON": (b"nonsense\n", "ended the process"),
+    "NaN": (b'{"number": 0, "value": NaN}\n', "ended the process"),
+    "no object": (b"[1]\n", "ended the process"),
+    "an odd error": (b'{"number": 0, "error": 5}\n', "can't be read"),
+    "deep": (b'{"number": 0, "value": ' + b"[" * 10**6 + b"\n", "ended the process"),
+    "without end": (b"x" * (9 << 20), "ended the process"),
+    "nothing": (b"", "did not end within"),
+    "a late reply first": (b'{"number": -1, "value": 1}\n', "did not end within"),
+}
+
+
+@pytest.mark.parametrize("case", REPLIES)
+def test_no_reply_harms_who_asks(case, monkeypatch):
+    monkeypatch.setattr(student, "REMOTE_PATIENCE", 0.2)
+    said, words = REPLIES[case]
+    ours, theirs = socket.socketpair()
+
+    def forge() -> None:
+        with contextlib.suppress(OSError):
+            theirs.sendall(said)
+
+    with ours, theirs:
+        thread = threading.Thread(target=forge, daemon=True)
+        thread.start()
+        with pytest.raises(AnswerError, match=words):
+            student.remote(ours).get("x", timeout=0.1 if "did not" in words else 10)
+
+
+def test_an_interrupt_of_the_notebook_ends_the_check_and_the_answer():
+    there = student.local(answers("def f():\n while True: pass", {}).namespace)
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        there.call("f")
