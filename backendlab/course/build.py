@@ -229,6 +229,9 @@ def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
             if "image/png" in output.get("data", {}):
                 output.data = {"image/png": smaller(output.data["image/png"]), "text/plain": "<Figure>"}
             joined.append(output)
+        for output in joined:
+            if output.output_type == "stream":  # where the workspace lay this time tells a reader nothing
+                output.text = re.sub(r"(file://)?/\S*/backendlab-work-[\w-]+/", "", output.text)
         cell.outputs = joined
     return notebook
 
