@@ -112,8 +112,8 @@ def lesson_notebook(source: NotebookNode, release: NotebookNode, root: Path = RO
         cells.append(cell)
         if "parameters" in lesson.tags(cell):
             cell.metadata["editable"] = True  # locked in a release; a learner on their own may want EFFORT = "full"
-        if "experiment" in lesson.tags(cell) and "fact" not in lesson.tags(cell):
-            cell.metadata["tags"] = sorted({*lesson.tags(cell), "nbval-ignore-output"})  # measured, never twice alike
+        if lesson.is_answer(cell) or ("experiment" in lesson.tags(cell) and "fact" not in lesson.tags(cell)):
+            cell.metadata["tags"] = sorted({*lesson.tags(cell), "nbval-ignore-output"})  # measured, or one's own
         if exercise := answers.get(cell["id"]):
             cells.append(_folded_answer(exercise))
     notebook.cells = cells
@@ -229,6 +229,9 @@ def tidy_outputs(notebook: NotebookNode) -> NotebookNode:
             if "image/png" in output.get("data", {}):
                 output.data = {"image/png": smaller(output.data["image/png"]), "text/plain": "<Figure>"}
             joined.append(output)
+        for output in joined:
+            if output.output_type == "stream":  # where the workspace lay this time tells a reader nothing
+                output.text = re.sub(r"(file://)?/\S*/backendlab-work-[\w-]+/", "", output.text)
         cell.outputs = joined
     return notebook
 

@@ -6,7 +6,8 @@ written to yet. The three usual sizes differ only in how they count such a page:
 - RSS (resident set size) counts it in full, in every process. Added up over a tree it is counted again and again.
 - USS (unique set size) leaves it out: what would come free if this one process ended.
 - PSS (proportional set size) counts it once, divided among the processes that map it. It is the one that may be added
-  up, and so the one to ask what a tree of processes takes.
+  up, and so the one to ask what a tree of processes takes. It moves a little with strangers: who else runs the same
+  executable takes a share of its pages.
 """
 
 from __future__ import annotations

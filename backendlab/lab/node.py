@@ -198,7 +198,7 @@ def save(name: str, source: str) -> Path:
 
 @magics_class
 class NodeMagics(Magics):
-    """`%%node`, registered by `%load_ext backendlab.lab`."""
+    """`%%node` and `%%workspace`, registered by `%load_ext backendlab.lab`."""
 
     @property
     def _shell(self) -> InteractiveShell:
@@ -219,6 +219,14 @@ class NodeMagics(Magics):
             self._foreground(options, str(process.workspace() / options.save), "")
         else:
             self._foreground(options, "-", source)
+
+    @cell_magic
+    def workspace(self, line: str, cell: str) -> None:
+        """Keep this cell as a file of the workspace and run nothing: %%workspace FILE"""
+        words = shlex.split(line)
+        if len(words) != 1:
+            raise UsageError("%%workspace wants the name of one file, such as worker.py: %%workspace FILE")
+        save(words[0], "\n" + cell)
 
     def _background(self, options: Any, source: str) -> None:
         previous = self._shell.user_ns.pop(options.background, None)

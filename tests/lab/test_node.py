@@ -257,3 +257,10 @@ def test_a_stub_says_that_it_is_one(cell):
     """The answer's own cell runs it: an error for nbgrader, one kind line for the learner."""
     ran = cell("throw Object.assign(new Error('x'), { name: 'NotImplementedError' });", "--save stub.mjs")
     assert "not done yet" in str(ran)
+
+
+def test_a_file_is_kept_without_being_run(kernel):
+    assert kernel.run("%%workspace deep/kept.py\nraise SystemExit('not run')") == Ran()
+    ran = kernel.run("print((process.workspace() / 'deep/kept.py').read_text().splitlines()[1])")
+    assert ran.stdout == "raise SystemExit('not run')\n"
+    assert "one file" in str(kernel.run("%%workspace\nx = 1"))

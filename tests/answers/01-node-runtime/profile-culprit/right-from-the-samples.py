@@ -17,4 +17,4 @@ for sample, micros in zip(raw["samples"], raw["timeDeltas"], strict=True):
         pairs[pair] = pairs.get(pair, 0) + micros
 culprit = max(tops, key=tops.get)
 asynchronous = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
-route = max(asynchronous, key=lambda name: pairs.get((culprit, name), 0))
+handler = max(asynchronous, key=lambda name: pairs.get((culprit, name), 0))

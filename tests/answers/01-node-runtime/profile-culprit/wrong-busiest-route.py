@@ -5,4 +5,4 @@ mine = calls[calls["file"].str.endswith("incident.mjs")]
 handlers = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
 culprit = cpuprofile.by_function(calls).query("file.str.endswith('incident.mjs')")["function"].iloc[0]
 totals = cpuprofile.by_function(calls).set_index("function")["total_ms"]
-route = totals[handlers].idxmax()
+handler = totals[handlers].idxmax()

@@ -5,4 +5,4 @@ mine = calls[calls["file"].str.endswith("incident.mjs")]
 handlers = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
 culprit = re.search(r"i < 100; i\+\+\) (\w+)", (process.workspace() / "incident.mjs").read_text())[1]
 below = cpuprofile.through(calls, culprit).query("function in @handlers").groupby("function")["total_ms"].sum()
-route = below.idxmax()
+handler = below.idxmax()

@@ -5,4 +5,4 @@ mine = calls[calls["file"].str.endswith("incident.mjs")]
 handlers = re.findall(r"async function (\w+)", (process.workspace() / "incident.mjs").read_text())
 totals = cpuprofile.by_function(calls).set_index("function")["total_ms"]
 culprit = totals[[name for name in mine["function"].unique() if name != "(anonymous)"]].idxmax()
-route = totals[handlers].idxmax()
+handler = totals[handlers].idxmax()
