@@ -32,7 +32,7 @@ LANGUAGES = {"py": "python", "js": "js"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 01-node-runtime or 1 (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where what is there is out of date")
-    parser.add_argument("--force", action="store_true", help="execute again even where nothing has changed")
+    parser.add_argument("--force", action="store_true", help="execute again even where nothing has changed, or where there are answers")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -260,7 +260,10 @@ def make(name: str, root: Path = ROOT) -> tuple[NotebookNode, NotebookNode]:
 
 
 def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
-    """Write a lesson's notebook and its release; returns what was done. A failure writes nothing."""
+    """Write a lesson's notebook and its release; returns what was done. A failure writes nothing.
+
+    A notebook that someone has written answers into is left as it is, unless `force`: then they are kept in a file.
+    """
     from backendlab.course import work
 
     started = time.monotonic()
@@ -268,6 +271,11 @@ def build(name: str, root: Path = ROOT, *, force: bool = False) -> str:
     notebook, release = make(name, root)
     there = lesson.open_notebook(page) if page.exists() else None
     said = ""
+    if there and _worked_on(there) and not force:
+        raise lesson.LessonError(
+            f"{page} holds answers, so nothing was written. `backendlab update` puts them into a newer notebook; "
+            "`backendlab build --force` keeps them in .backendlab/answers and makes the notebook anew."
+        )
     if there and _worked_on(there) and (kept := work.keep(there, notebook, name)):
         said = f"{name}: it held answers; they are kept in {kept}\n"
     if there and not force and _same_code(there, notebook):

@@ -152,6 +152,19 @@ def test_an_update_refuses_to_overwrite_changes_of_the_course_itself(clone):
     assert (clone.folder / "nbgrader_config.py").read_text() == "# mine\n"
 
 
+def test_a_build_does_not_overwrite_answers_unasked(clone):
+    clone.answer("order", "order = 'mine'")
+    before = clone.notebook.read_bytes()
+    said = clone.run("build", "90")
+    assert said.returncode == 1
+    assert "holds answers, so nothing was written" in said.stderr
+    assert clone.notebook.read_bytes() == before
+    forced = clone.run("build", "90", "--force")
+    assert forced.returncode == 0, forced.stderr
+    kept = next((clone.folder / ".backendlab" / "answers").glob("*.json"))
+    assert json.loads(kept.read_text()) == {"order": "order = 'mine'"}
+
+
 def test_a_cell_split_in_jupyterlab_still_counts_as_one_answer(clone):
     notebook = lesson.open_notebook(clone.notebook)
     cell = next(cell for cell in notebook.cells if cell["id"] == "paginate")
