@@ -32,7 +32,7 @@ LANGUAGES = {"py": "python", "js": "js"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 01-node-runtime or 1 (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where what is there is out of date")
-    parser.add_argument("--force", action="store_true", help="execute again even where nothing has changed, or where there are answers")
+    parser.add_argument("--force", action="store_true", help="execute again although nothing changed, or over answers")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import multiprocessing
 import os
 import time
@@ -71,12 +70,11 @@ def sized(job: Callable[[int], Any], seconds: float) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may use, by its affinity and by its container's quota of CPU time (cgroup 2)."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        allowed = min(allowed, math.ceil(int(quota) / int(period)))  # ValueError: the quota is "max"
-    return allowed
+    """The cores that this process may use at once, by its affinity.
+
+    A container's quota of CPU time is none of them: it bounds the time over a period of 100 ms, not what runs at once.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def warm(pool: Executor, workers: int) -> None:

@@ -13,6 +13,7 @@ written to yet. The three usual sizes differ only in how they count such a page:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -39,13 +40,13 @@ def tree(pid: int) -> Memory:
     """What process `pid` and its descendants take now. Those that end meanwhile are left out.
 
     Linux gives PSS (`/proc/PID/smaps_rollup`, through psutil); where a system doesn't (macOS), USS stands in for it,
-    which leaves shared pages out. Raises `psutil.NoSuchProcess` if there is no process `pid`.
+    which leaves shared pages out; and where even that is root's to ask (macOS again), RSS. Raises `psutil.NoSuchProcess` if there is no process `pid`.
     """
     root = psutil.Process(pid)
     sizes = []
     for member in [root, *root.children(recursive=True)]:
         try:
-            sizes.append(member.memory_full_info())
+            sizes.append(_size(member))
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     if not sizes:
@@ -53,6 +54,13 @@ def tree(pid: int) -> Memory:
     return Memory(
         processes=len(sizes),
         rss=sum(size.rss for size in sizes),
-        uss=sum(size.uss for size in sizes),
-        pss=sum(getattr(size, "pss", size.uss) for size in sizes),
+        uss=sum(getattr(size, "uss", size.rss) for size in sizes),
+        pss=sum(getattr(size, "pss", getattr(size, "uss", size.rss)) for size in sizes),
     )
+
+
+def _size(process: psutil.Process) -> Any:
+    try:
+        return process.memory_full_info()
+    except psutil.AccessDenied:
+        return process.memory_info()
