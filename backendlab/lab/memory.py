@@ -39,8 +39,9 @@ class Memory:
 def tree(pid: int) -> Memory:
     """What process `pid` and its descendants take now. Those that end meanwhile are left out.
 
-    Linux gives PSS (`/proc/PID/smaps_rollup`, through psutil); where a system doesn't (macOS), USS stands in for it,
-    which leaves shared pages out; and where even that is root's to ask (macOS again), RSS. Raises `psutil.NoSuchProcess` if there is no process `pid`.
+    Linux gives PSS (`/proc/PID/smaps_rollup`, through psutil). Where a system doesn't (macOS), USS stands in for it,
+    which leaves shared pages out; and where even that is root's to ask (macOS again), RSS. Raises
+    `psutil.NoSuchProcess` if there is no process `pid`.
     """
     root = psutil.Process(pid)
     sizes = []
