@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     for exercise in exercises:
-        print(report(name, exercise, outcomes.get(exercise.id)))
+        begun = "NotImplementedError" not in answers.get(exercise.id, "")
+        print(report(name, exercise, outcomes.get(exercise.id), begun=begun))
     record.save(name, exercises, outcomes)
     earned = sum(points(result)[0] for result in outcomes.values())
     print(f"\n{earned:g} of {sum(exercise.points for exercise in exercises):g} points")
@@ -71,8 +72,11 @@ def points(outcomes: list[Outcome]) -> tuple[float, float]:
     return sum(o.points for o in outcomes if o.result == "passed"), sum(o.points for o in outcomes)
 
 
-def report(name: str, exercise: lesson.Exercise, outcomes: list[Outcome] | None) -> str:
-    """What a learner reads of one exercise: a line, and a line for each test that did not pass."""
+def report(name: str, exercise: lesson.Exercise, outcomes: list[Outcome] | None, *, begun: bool = False) -> str:
+    """What a learner reads of one exercise: a line, and a line for each test that did not pass.
+
+    `begun`: the stub is gone, so that a name the tests look for in vain is a mistake, and not an exercise to be done.
+    """
     if outcomes is None:
         return (
             f"?  {exercise.id}: its answer cell is not in this notebook (`backendlab update` brings the lesson's own)"
@@ -80,7 +84,7 @@ def report(name: str, exercise: lesson.Exercise, outcomes: list[Outcome] | None)
     got, whole = points(outcomes)
     if all(outcome.result == "passed" for outcome in outcomes):
         return f"✓  {exercise.id}: {got:g} of {whole:g}"
-    if all(outcome.result == "not done" for outcome in outcomes):
+    if not begun and all(outcome.result == "not done" for outcome in outcomes):
         return f"○  {exercise.id}: not done yet  (a hint: backendlab hint {name} {exercise.id})"
     lines = [f"✗  {exercise.id}: {got:g} of {whole:g}"]
     for outcome in outcomes:

@@ -40,6 +40,13 @@ def test_a_wrong_answer_is_told_what_was_expected_and_what_came(clone):
     assert "hidden test: paginate([1, 2, 3], page=-4, size=2): expected ValueError, but it returned []" in said
 
 
+def test_a_misspelt_name_is_a_mistake_and_says_which_name_is_missing(clone):
+    clone.answer("paginate", PAGINATE.replace("paginate", "pageinate") + SLICE)
+    said = clone.run("check", "90", "paginate").stdout
+    assert "✗  paginate: 0 of 3" in said
+    assert "`paginate` is not defined" in said
+
+
 def test_a_hidden_value_is_not_given_away(clone):
     clone.answer("order", "order = letters")
     said = clone.run("check", "90", "order").stdout
