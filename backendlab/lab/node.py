@@ -291,6 +291,7 @@ class _Batched:
 
     def write(self, text: str) -> int:
         self.waiting.append(text)
+        self.end = (self.end + text)[-4000:]
         return len(text)
 
     def flush(self) -> None:
@@ -301,11 +302,9 @@ class _Batched:
         if text:
             self.stream.write(text)
             self.stream.flush()
-            self.end = (self.end + text)[-4000:]
 
     def names(self, error: str) -> bool:
         """Is this the error that Node ended with, by the last that it printed?"""
-        self.pass_on()
         return any(line.startswith((f"{error}:", f"Error [{error}]:")) for line in self.end.splitlines())
 
     def __getattr__(self, name: str) -> Any:

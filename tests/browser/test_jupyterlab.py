@@ -84,7 +84,7 @@ def server(course: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}.ipynb?token={token}"
+        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}.ipynb?reset&token={token}"
     finally:
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.terminate()
@@ -145,9 +145,15 @@ def source(page: Page, identity: str) -> dict[str, Any]:
     return next(one for one in cells(page) if one["id"] == identity)
 
 
+def kernel_is_idle(page: Page) -> None:
+    page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=RUN_TIMEOUT
+    )
+
+
 def idle(page: Page) -> None:
     """Wait until no cell is waiting or running and the kernel says that it is idle."""
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=RUN_TIMEOUT)
+    kernel_is_idle(page)
     page.wait_for_function(
         "() => !document.querySelector('.jp-Notebook .jp-mod-active-running, .jp-InputPrompt.jp-mod-running')"
         " && [...document.querySelectorAll('.jp-InputPrompt')].every(one => one.textContent.trim() !== '[*]:')",
@@ -159,7 +165,7 @@ def open_lesson(page: Page, server: str, name: str) -> None:
     page.goto(server.format(name=name))
     page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
     page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0")
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    kernel_is_idle(page)
 
 
 def run_all(page: Page) -> None:

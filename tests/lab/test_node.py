@@ -213,10 +213,15 @@ def test_run_gives_what_was_printed():
 
 
 def test_run_leaves_nothing_running(monkeypatch):
-    def children() -> list[str]:
+    def marked() -> dict[int, str]:
         mark = process._own().mark
         found = [p for p in process.psutil.process_iter(["environ"]) if p.info["environ"]]
-        return [p.name() for p in found if p.info["environ"].get("BACKENDLAB_OWNER") == mark]
+        return {p.pid: p.name() for p in found if p.info["environ"].get("BACKENDLAB_OWNER") == mark}
+
+    before = marked()  # other tests' own: multiprocessing's resource tracker lives as long as pytest
+
+    def children() -> list[str]:
+        return [name for pid, name in marked().items() if pid not in before]
 
     monkeypatch.setattr(node, "LARGEST_OUTPUT", 1 << 20)
     node.save("children.cjs", CHILDREN.replace("'inherit'", "'ignore'") + "setTimeout(() => process.exit(0), 50)")
