@@ -23,6 +23,7 @@ COMMANDS = {
     "build": ("make notebooks/ and release/ from source/", "backendlab.course.build"),
     "contract": ("try every exercise: stub, solution, kept wrong and right answers", "backendlab.course.contract"),
     "release": ("make a lesson's release anew for a cohort", "backendlab.course.release"),
+    "grade": ("grade what a cohort handed in", "backendlab.course.grade.command"),
     "check": ("run the hidden tests on your own notebook", "backendlab.learner.check"),
     "hint": ("show an exercise's hint", "backendlab.learner.hint"),
     "progress": ("show where you stand, as a table and a picture", "backendlab.learner.progress"),

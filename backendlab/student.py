@@ -386,17 +386,20 @@ def local(namespace: MutableMapping[str, Any]) -> Student:
     return Student(Answers(namespace).reply)
 
 
-def serve_questions(connection: socket.socket, answers: Answers) -> None:
+def serve_questions(stream: Any, answers: Answers) -> None:
     """Answer questions, one JSON line each, until the other end closes."""
-    with connection, connection.makefile("rwb") as stream, contextlib.closing(answers):
+    with contextlib.closing(answers):
         for line in stream:
             question = json.loads(line)
             stream.write(_dump({"number": question["number"], **answers.reply(question)}).encode() + b"\n")
             stream.flush()
 
 
-def remote(connection: socket.socket) -> Student:
-    """The student at the other end of a socket. A dead or silent end is an error of the answer, not of the grader."""
+def remote(connection: socket.socket, why: Callable[[], str] = str) -> Student:
+    """The student at the other end of a socket. A dead or silent end is an error of the answer, not of the grader.
+
+    `why` may know why it is dead, and is asked then.
+    """
     numbers = itertools.count()
     received = b""
 
@@ -427,9 +430,39 @@ def remote(connection: socket.socket) -> Student:
         except TimeoutError:
             return {"error": describe(_late(question["timeout"]))}
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return {"error": describe(AnswerError("ended the process that was to answer", "Exit"))}
+            return {"error": describe(AnswerError(why() or "ended the process that was to answer", "Exit"))}
 
     return Student(ask)
+
+
+def workspace_files() -> tuple[Path, dict[str, bytes]]:
+    """This process's workspace and the files that set-up cells have put there, by their path in it."""
+    from backendlab.lab import process
+
+    folder = process.workspace()
+    there = [path for path in folder.rglob("*") if path.is_file() and "node_modules" not in path.parts]
+    return folder, {str(path.relative_to(folder)): path.read_bytes() for path in there}
+
+
+def confine(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make `folder` this process's workspace, with these files in it; see `process.confine`."""
+    from backendlab.lab import process
+
+    process.confine(folder)
+    _write(folder, files)
+
+
+def bring(files: Mapping[str, bytes]) -> None:
+    """Write these files into a workspace of this process's own."""
+    from backendlab.lab import process
+
+    _write(process.workspace(), files)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def _refuse(constant: str) -> None:

@@ -45,11 +45,19 @@ class StartError(RuntimeError):
 class _Owner:
     """This process as the owner of others: its mark, its janitor, and what it runs. Made anew after a fork."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = False) -> None:
         self.pid = os.getpid()
         self.mark = uuid.uuid4().hex[:12]
-        self.folder = os.path.realpath(tempfile.gettempdir())  # Node names its modules by their real paths
         self.running: set[Process] = set()
+        self.janitor: subprocess.Popen[bytes] | None = None
+        self.folder = os.path.realpath(tempfile.gettempdir())  # Node names its modules by their real paths
+        if confined:
+            self.mark = os.environ.get("BACKENDLAB_OWNER", self.mark)  # whoever ends us looks for this one
+        else:
+            self._start_janitor()
+        atexit.register(self.close)
+
+    def _start_janitor(self) -> None:
         leads = os.getsid(0) == self.pid
         script = str(Path(__file__).with_name("_janitor.py"))
         arguments = [str(self.pid), self.mark, str(self.pid if leads else 0), self.folder, str(LARGEST_LOG)]
@@ -63,9 +71,10 @@ class _Owner:
         )
         # Whatever is started from now on carries the mark, and what a child starts inherits it.
         os.environ["BACKENDLAB_OWNER"] = self.mark
-        atexit.register(self.close)
 
     def tell(self, **message: object) -> None:
+        if self.janitor is None:
+            return
         assert self.janitor.stdin is not None
         with contextlib.suppress(OSError, ValueError):  # a janitor that was killed: all that doesn't need it goes on
             os.write(self.janitor.stdin.fileno(), json.dumps(message).encode() + b"\n")  # one short write: whole
@@ -76,6 +85,8 @@ class _Owner:
             return  # a forked child must not stop its parent's servers
         for process in list(self.running):
             process.stop(grace=1.0)
+        if self.janitor is None:
+            return  # directories with this mark are also others'
         for directory in Path(self.folder).glob(f"*{self.mark}*"):
             remove_directory(directory)
 
@@ -151,6 +162,21 @@ def workspace() -> Path:
         _workspace = private_directory("backendlab-work-")
         (_workspace / "node_modules").symlink_to(parts.node_modules(), target_is_directory=True)
     return _workspace
+
+
+def confine(directory: Path) -> None:
+    """Take `directory` for the workspace and start no janitor: whoever forked this process ends all that it starts.
+
+    For a process in a sandbox, which nothing outlives; a janitor for each would cost more than what it runs.
+    """
+    from backendlab import parts
+
+    global _owner, _workspace
+    directory.mkdir()
+    (directory / "node_modules").symlink_to(parts.node_modules(), target_is_directory=True)
+    os.chdir(directory)
+    with _lock:
+        _owner, _workspace = _Owner(confined=True), directory
 
 
 class Process:

@@ -1,0 +1,216 @@
+"""Write what was found into nbgrader's gradebook and folders, as `nbgrader autograde` would have.
+
+One process writes, one transaction a submission. `autograded/STUDENT/LESSON/LESSON.ipynb` is written last and names
+what it was made from: where it stands, the gradebook has the scores, and where it doesn't, grading begins anew. A kill
+between the two costs a second grading of that submission, with the same result.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shutil
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nbformat import NotebookNode, v4
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGrader
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+
+from backendlab.course import lesson
+from backendlab.course.grade.spread import Assignment
+from backendlab.course.grade.submissions import Submission
+from backendlab.course.judge import Outcome
+from backendlab.trouble import Trouble
+
+MARK = "backendlab"  # the notebook metadata that says what an autograded notebook was made from
+LONGEST_MESSAGE = 4000  # characters of one test's message in feedback
+
+
+@dataclass(frozen=True)
+class Course:
+    """nbgrader's course in a folder, by its own configuration."""
+
+    directory: CourseDirectory
+    config: Config
+
+    def folder(self, kind: str, student: str, name: str) -> Path:
+        return Path(self.directory.format_path(getattr(self.directory, f"{kind}_directory"), student, name))
+
+    def students_folder(self, kind: str) -> Path:
+        return Path(self.directory.format_path(getattr(self.directory, f"{kind}_directory"), ".", ".")).resolve()
+
+
+def course(root: Path) -> Course:
+    """The course whose nbgrader_config.py lies in `root`, as nbgrader's own commands would read it there."""
+    app = NbGrader()
+    app.log_level = "ERROR"
+    if not (root / "nbgrader_config.py").exists():
+        raise Trouble(f"There is no nbgrader_config.py in {root}: run this in the course's folder.")
+    before = Path.cwd()
+    try:
+        os.chdir(root)
+        app.load_config_file()  # looks in the working directory, and then where Jupyter's settings are
+    finally:
+        os.chdir(before)
+    config = app.config
+    config.CourseDirectory.root = str(root)
+    return Course(CourseDirectory(config=config), config)
+
+
+class Recorder:
+    """The one writer of a gradebook and of autograded notebooks. Use it in a `with` block."""
+
+    def __init__(self, course: Course, name: str, shown: NotebookNode, released: Assignment):
+        """`shown`: the notebook whose tests stand in feedback, with hidden tests or without."""
+        self.course, self.name, self.shown, self.released = course, name, shown, released
+        # nbgrader 0.9.6 makes rows by way of relationships that SQLAlchemy 2 warns of; what is stored is right.
+        warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+        self.gradebook = Gradebook(course.directory.db_url, course.directory.course_id)
+
+    def __enter__(self) -> Recorder:
+        try:
+            self.gradebook.find_notebook(self.name, self.name)
+        except MissingEntry:
+            self.gradebook.close()
+            raise Trouble(
+                f"The gradebook doesn't know {self.name}: run `backendlab release {self.name} --cohort NAME` "
+                "(or `nbgrader generate_assignment`) first."
+            ) from None
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.gradebook.close()
+
+    def path(self, student: str) -> Path:
+        return self.course.folder("autograded", student, self.name) / f"{self.name}.ipynb"
+
+    def known(self) -> set[str]:
+        """The students for whom the gradebook has a submission of this lesson."""
+        return {submission.student_id for submission in self.gradebook.assignment_submissions(self.name)}
+
+    def made_from(self, student: str) -> dict[str, str]:
+        """What the autograded notebook says it was made from: `submission` and `tests`; empty if there is none."""
+        try:
+            return dict(lesson.open_notebook(self.path(student)).metadata.get(MARK, {}))
+        except (Trouble, TypeError, ValueError):
+            return {}
+
+    def scores(self) -> list[dict[str, object]]:
+        """A row for every submission of the lesson that the gradebook knows: who, what in all, and test by test."""
+        rows: list[dict[str, object]] = []
+        for submission in sorted(self.gradebook.assignment_submissions(self.name), key=lambda one: one.student_id):
+            notebook = self.gradebook.find_submission_notebook(self.name, self.name, submission.student_id)
+            row: dict[str, object] = {grade.name: grade.score for grade in notebook.grades}
+            row |= {"student": submission.student_id, "score": notebook.score, "max_score": notebook.max_score}
+            row |= {"late_penalty": notebook.late_submission_penalty or 0.0, "timestamp": submission.timestamp or ""}
+            row["state"] = "needs a person" if notebook.needs_manual_grade else "graded"
+            rows.append(row)
+        return rows
+
+    def begin(self, submission: Submission) -> None:
+        """Take back what an earlier grading left, so that it can't be taken for this one's, whatever happens now."""
+        folder = self.course.folder("autograded", submission.student, self.name)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def save(self, submission: Submission, outcomes: dict[str, list[Outcome]], trouble: str = "") -> float:
+        """Record a submission's scores, or why it has none; returns the sum of the scores."""
+        trouble = trouble or submission.trouble
+        said = {outcome.test: outcome for one in outcomes.values() for outcome in one}
+        scores = self._save_scores(submission, said, trouble)
+        self._late_penalty(submission)
+        self._write(submission, said, trouble)
+        return scores
+
+    def _save_scores(self, submission: Submission, said: dict[str, Outcome], trouble: str) -> float:
+        book, name = self.gradebook, self.name
+        book.update_or_create_student(submission.student)
+        times: dict[str, datetime] = {"timestamp": submission.timestamp} if submission.timestamp else {}
+        book.update_or_create_submission(name, submission.student, **times)
+        notebook = book.find_submission_notebook(name, name, submission.student)
+        total = 0.0
+        for grade in notebook.grades:
+            outcome = said.get(grade.name)
+            held = bool(trouble) or (outcome is not None and outcome.result == "broken")
+            passed = outcome is not None and outcome.result == "passed"
+            grade.auto_score = None if held else float(grade.max_score) if passed else 0.0
+            grade.needs_manual_grade = held or grade.manual_score is not None
+            total += grade.auto_score or 0.0
+        for comment in notebook.comments:
+            answer = submission.answers.get(comment.name)
+            blank = answer is None or answer == self.released.stubs.get(comment.name)
+            comment.auto_comment = f"Not graded: {trouble}." if trouble else "No response." if blank else None
+        book.db.commit()
+        return total
+
+    def _late_penalty(self, submission: Submission) -> None:
+        """nbgrader's own step, with the course's plug-in."""
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        resources = {
+            "nbgrader": {
+                "notebook": self.name,
+                "assignment": self.name,
+                "student": submission.student,
+                "db_url": self.course.directory.db_url,
+            }
+        }
+        if submission.timestamp:
+            AssignLatePenalties(config=self.course.config).preprocess(v4.new_notebook(), resources)
+
+    def _write(self, submission: Submission, said: dict[str, Outcome], trouble: str) -> None:
+        made = copy.deepcopy(self.shown)
+        for cell in made.cells:
+            name = lesson.grade_id(cell)
+            if name is None:
+                continue
+            if lesson.is_answer(cell):
+                cell.source = printable(submission.answers.get(name, ""))
+            elif lesson.is_test(cell) and name in said:
+                cell.outputs = [output(said[name])]
+        heads = [f"**Not graded.** This submission could not be graded: {printable(trouble)}."] if trouble else []
+        heads += [f"Note: {printable(note)}." for note in submission.notes]
+        if heads:
+            made.cells.insert(0, v4.new_markdown_cell("\n\n".join(map(escaped, heads)), id="about-the-grading"))
+        made.metadata[MARK] = {"submission": submission.digest, "tests": self.released.digest}
+        path = self.path(submission.student)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if submission.timestamp:
+            (path.parent / "timestamp.txt").write_text(f"{submission.timestamp} UTC")
+        if path.exists():
+            path.chmod(0o644)
+        lesson.write(made, path)
+
+
+def output(outcome: Outcome) -> NotebookNode:
+    """What stands under a test's cell in feedback: that it passed, or what was expected and what came."""
+    if outcome.result == "passed":
+        return v4.new_output("stream", name="stdout", text=f"passed: {outcome.points:g} of {outcome.points:g} points\n")
+    kind = {"not done": "Not done yet", "broken": "Held for a person to look at: the test itself broke"}
+    said = printable(outcome.message)[:LONGEST_MESSAGE].strip()
+    title = kind.get(outcome.result, "Failed")
+    if outcome.result == "broken":
+        said = ""  # a traceback of ours is nothing for students; the grader has it
+    name = "hidden test" if outcome.hidden else "check"
+    lines = [f"{title} ({name}): 0 of {outcome.points:g} points", *([said] if said else [])]
+    return v4.new_output("error", ename=title, evalue=said, traceback=["\n".join(lines)])
+
+
+def printable(text: str) -> str:
+    """Text without terminal codes and other control characters: it is shown in terminals and made into HTML."""
+    text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?", "", text)
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "\N{REPLACEMENT CHARACTER}", text
+    )
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, but for what we put around it ourselves."""
+    return re.sub(r"([<>&`\[\]!])", lambda match: f"&#{ord(match[1])};", text)

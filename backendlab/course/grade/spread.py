@@ -1,0 +1,184 @@
+"""The work of grading, spread over processes and machines by dask.distributed.
+
+A worker is given bytes (a submission's answers, as JSON) and returns bytes (what its tests said, as JSON). What it
+needs of the lesson it gets once, as a plug-in: set-up cells, tests, limits. It keeps a fork server for that
+(`backendlab.course.judge.ForkServer`), outside of which no student's code runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
+
+from backendlab.course import lesson
+from backendlab.course.judge import ForkServer, Limits, Outcome, broken
+from backendlab.parts import ROOT
+from backendlab.trouble import Trouble
+
+PLUGIN = "backendlab-grading"
+AT_ONCE = 2  # exercises of one submission side by side in one worker: while one waits, the other computes
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What grading a lesson takes: its set-up cells with a cohort's parameters, its exercises, its stubs."""
+
+    name: str
+    setup: list[str]
+    exercises: list[lesson.Exercise]
+    stubs: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides about a score, apart from the answer."""
+        tests = [[e.id, [(t.source, t.metadata.nbgrader.points) for t in e.tests]] for e in self.exercises]
+        return hashlib.sha256(json.dumps([self.setup, tests]).encode()).hexdigest()
+
+
+def package_digest() -> str:
+    """Of this package's files, so that a worker elsewhere is known to run the same."""
+    found = hashlib.sha256()
+    for path in sorted((ROOT / "backendlab").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+class Grading(WorkerPlugin):
+    """What every worker holds while a lesson is graded."""
+
+    name = PLUGIN
+
+    def __init__(self, assignment: Assignment, limits: Limits, whole: float, *, isolate: bool):
+        self.assignment, self.limits, self.whole, self.isolate = assignment, limits, whole, isolate
+        self.package = package_digest()
+
+    def setup(self, worker: Any) -> None:
+        if package_digest() != self.package:
+            raise RuntimeError(f"the worker {worker.address} has another version of this course")
+        self.lock = threading.Lock()
+        self.server: ForkServer | None = None
+
+    def teardown(self, worker: Any) -> None:
+        if self.server:
+            self.server.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("lock", "server")}
+
+    def judge(self, answers: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+        jobs = [(exercise, answers[exercise.id]) for exercise in self.assignment.exercises if exercise.id in answers]
+        with self.lock:
+            for last in (False, True):
+                try:
+                    if self.server is None:
+                        self.server = ForkServer(self.assignment.setup, isolate=self.isolate)
+                        self.server.wait_until_ready()
+                    return self._judge(self.server, jobs)
+                except Trouble as trouble:  # the fork server is gone: a fresh one, once
+                    if self.server:
+                        self.server.close()
+                    self.server = None
+                    if last:
+                        return {e.id: [asdict(o) for o in broken(e, str(trouble))] for e, _ in jobs}
+        raise AssertionError("unreachable")
+
+    def _judge(self, server: ForkServer, jobs: list[tuple[lesson.Exercise, str]]) -> dict[str, list[dict[str, Any]]]:
+        done = server.judge(jobs, workers=AT_ONCE, limits=self.limits, deadline=time.monotonic() + self.whole)
+        return {jobs[place][0].id: [asdict(outcome) for outcome in outcomes] for place, outcomes in done}
+
+
+def grade_one(answers: bytes) -> bytes:
+    """Runs on a worker: the outcomes of every test of a submission, by exercise."""
+    plugin: Any = get_worker().plugins[PLUGIN]
+    return json.dumps(plugin.judge(json.loads(answers))).encode()
+
+
+@contextlib.contextmanager
+def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
+    """A client of the scheduler at this address, or of a cluster of this machine's own, which ends with the block."""
+    if scheduler:
+        try:
+            with Client(scheduler, timeout="10s", set_as_default=False) as client:
+                yield client
+        except (OSError, ValueError) as error:
+            raise Trouble(f"There is no dask scheduler at {scheduler} ({error}). Start one: dask scheduler") from None
+        return
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    made = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        security=True,  # certificates of this run's own: the port is open to everyone on this machine
+        memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
+        silence_logs=logging.CRITICAL,
+    )
+    with made, Client(made, set_as_default=False) as client:
+        yield client
+
+
+def grade_all(
+    client: Client,
+    grading: Grading,
+    submissions: list[tuple[str, dict[str, str]]],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[str, dict[str, list[Outcome]] | str]]:
+    """The outcomes of each submission, (student, answers), as they come; a sentence where there are none.
+
+    At most a few submissions are on their way at a time, so that a thousand take no more memory than ten.
+    """
+    client.register_plugin(grading, name=PLUGIN)
+    waiting = list(reversed(submissions))
+    running: dict[Any, str] = {}
+    room = as_completed(loop=client.loop)
+
+    def submit() -> None:
+        student, answers = waiting.pop()
+        text = json.dumps(answers).encode()
+        future = client.submit(grade_one, text, pure=False, retries=2)
+        running[future] = student
+        room.add(future)
+
+    try:
+        while waiting or running:
+            if not running and stopped():
+                return
+            width = 3 * max(1, len(client.scheduler_info()["workers"]))
+            while waiting and len(running) < width and not stopped():
+                submit()
+            future = next(room)
+            student = running.pop(future)
+            if future.status == "finished":
+                result = json.loads(future.result())
+                yield student, {name: [Outcome(**one) for one in said] for name, said in result.items()}
+            else:
+                yield student, f"it could not be graded: {_short(future.exception())}"
+            future.release()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _short(error: BaseException | None) -> str:
+    return (str(error).strip().splitlines() or ["the worker was lost"])[-1][:300]
+
+
+def assignment(path: Path, name: str) -> Assignment:
+    """The lesson as it was released: from the notebook that `backendlab release` wrote, with its parameters."""
+    from backendlab.course import build
+    from backendlab.course.judge import setup_of
+
+    source = lesson.open_notebook(path)
+    stubs = {str(lesson.grade_id(cell)): cell.source for cell in build.release_notebook(source, name).cells}
+    return Assignment(name, setup_of(source), lesson.exercises(source), stubs)

@@ -1,0 +1,182 @@
+"""What students handed in, read as what it is: files that anyone may have written anything into.
+
+Of a submission only the text of its answer cells is taken, by grade_id. Its tags, points, tests, kernel, links and
+other files change nothing, because nothing else of it is ever looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LARGEST_NOTEBOOK = 20 << 20  # bytes; a lesson with all its figures has one
+LARGEST_ANSWER = 200_000  # characters; the longest reference answer has three thousand
+
+
+@dataclass
+class Submission:
+    """One student's submission of one lesson. `trouble` says why it can't be graded, or is empty."""
+
+    student: str
+    path: Path
+    answers: dict[str, str] = field(default_factory=dict)
+    timestamp: datetime | None = None
+    notes: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What is graded, as one number: it changes when the submission does."""
+        kept = json.dumps([self.student, self.answers, str(self.timestamp), self.trouble], sort_keys=True)
+        return hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Unreadable(Exception):
+    """Why a submission's notebook can't be graded: one sentence, for the student and the instructor."""
+
+
+def read(student: str, folder: Path, name: str) -> Submission:
+    """The submission in `folder`, whatever state it is in. Never raises for what is in the folder."""
+    path = folder / f"{name}.ipynb"
+    found = Submission(student, path)
+    try:
+        found.timestamp = _timestamp(folder / "timestamp.txt")
+    except (Unreadable, OSError, ValueError, OverflowError) as error:
+        found.notes.append(f"timestamp.txt is not a time ({_short(error)}): taken as handed in without one")
+    try:
+        found.answers, notes = _answers(_text(path))
+        found.notes += notes
+    except Unreadable as error:
+        found.trouble = str(error)
+    except RecursionError:
+        found.trouble = f"{path.name} is JSON too deeply nested to be a notebook"
+    return found
+
+
+def _short(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def _text(path: Path) -> str:
+    """The text of a regular file that is the student's own: no link, no pipe, of a sensible size."""
+    for part in (path.parent.parent, path.parent, path):
+        if part.is_symlink():
+            raise Unreadable(f"{part.name} is a link to somewhere else, not the student's own file")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Unreadable(_missing(path)) from None
+    except OSError as error:
+        raise Unreadable(f"{path.name} can't be read: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable(f"{path.name} is not a file")
+        if about.st_nlink > 1:
+            raise Unreadable(f"{path.name} is another name of a file that lies elsewhere (a hard link)")
+        if about.st_size > LARGEST_NOTEBOOK:
+            raise Unreadable(f"{path.name} has {about.st_size >> 20} MiB; at most {LARGEST_NOTEBOOK >> 20} are read")
+        content = file.read(LARGEST_NOTEBOOK + 1)
+    if not content.strip():
+        raise Unreadable(f"{path.name} is empty")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path.name} is not UTF-8 text (byte {error.start})") from None
+
+
+def _missing(path: Path) -> str:
+    others = sorted(there.name for there in path.parent.glob("*.ipynb"))[:5]
+    beside = f"; beside it: {', '.join(others)}" if others else ""
+    return f"there is no {path.name} in the submission{beside}"
+
+
+def _answers(text: str) -> tuple[dict[str, str], list[str]]:
+    """The text of every answer cell by grade_id, and what the instructor may want to know."""
+    try:
+        notebook = json.loads(text)
+    except ValueError as error:
+        raise Unreadable(f"it is not a notebook: its JSON breaks off or is damaged ({_short(error)})") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("it is not a notebook of format 4: it has no list of cells")
+    parts: dict[str, list[str]] = {}
+    notes = []
+    for cell in cells:
+        name = _answer_id(cell)
+        if name is None:
+            continue
+        parts.setdefault(name, []).append(_source(cell))
+    answers = {}
+    for name, texts in parts.items():
+        different = list(dict.fromkeys(text for text in texts if text.strip()))  # a doubled cell counts once
+        if len(different) > 1:
+            notes.append(f"{name}: {len(different)} cells have this id and are taken together")
+        answer = _together(different)
+        if len(answer) > LARGEST_ANSWER:
+            notes.append(f"{name}: has {len(answer)} characters and is not graded; at most {LARGEST_ANSWER} are")
+            answer = "raise AssertionError('this answer is too long to be graded')"
+        answers[name] = answer
+    return answers, notes
+
+
+def _answer_id(cell: Any) -> str | None:
+    """The grade_id of an answer cell, or None for any other cell, or for what is no cell."""
+    with contextlib.suppress(TypeError, KeyError, AttributeError):
+        mark = cell["metadata"]["nbgrader"]
+        name = mark["grade_id"]
+        if isinstance(name, str) and mark.get("solution") is True and mark.get("grade") is not True:
+            return name
+    return None
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON, and nothing else
+
+
+def _together(texts: list[str]) -> str:
+    """One answer of a cell that JupyterLab split: joined, the first's magic line standing for all."""
+    if not texts:
+        return ""
+    magic = texts[0].partition("\n")[0]
+    rest = [text.removeprefix(magic + "\n") if magic.startswith("%%") else text for text in texts[1:]]
+    return "\n".join([texts[0], *rest])
+
+
+def _timestamp(path: Path) -> datetime | None:
+    from nbgrader.utils import parse_utc
+
+    if path.is_symlink():
+        raise Unreadable("it is a link")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unreadable("it is not a file")
+        text = file.read(200).decode("utf-8", "replace").strip()
+    return parse_utc(text) if text else None
+
+
+def find(submitted: Path, name: str, pattern: re.Pattern[str] | None = None) -> Iterator[tuple[str, Path]]:
+    """The students who handed in this lesson, and their folders, in order of their names."""
+    if not submitted.is_dir():
+        return
+    for folder in sorted(submitted.iterdir()):
+        there = folder / name
+        if folder.name.startswith(".") or (pattern and not pattern.fullmatch(folder.name)):
+            continue
+        if there.is_dir() or there.is_symlink():
+            yield folder.name, there
