@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,10 @@ import pytest
 from backendlab.parts import ROOT
 
 LESSON = "90-mini"
+
+# A shell that starts `make test` in the background (`&`) has it ignore SIGINT, and so would every process started from
+# here: then nothing that a test interrupts would be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Clone:
