@@ -281,7 +281,7 @@ class NodeMagics(Magics):
         if late.is_set():
             said = f"The cell was stopped: it ran longer than {options.timeout:g} s (--timeout)."
             if ports:
-                said += f" It listened on port {', '.join(map(str, sorted(ports)))}, and a server doesn't end by itself."
+                said += f" It listened on port {', '.join(map(str, sorted(ports)))}; a server doesn't end by itself."
             raise NodeTimeout(said)
 
 
