@@ -121,6 +121,7 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
         host="127.0.0.1",
         dashboard_address=None,
         security=True,  # certificates of this run's own: the port is open to everyone on this machine
+        local_directory=str(ROOT / ".backendlab"),  # elsewhere it would be left behind
         memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
         silence_logs=logging.CRITICAL,
     )
