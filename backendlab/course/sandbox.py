@@ -43,7 +43,7 @@ class Bounds:
     """What one sandbox may use.
 
     `memory`: bytes, all processes together; `processes`: processes and threads; `open_files`: of all processes
-    together (a socket that nobody reads holds some hundred KiB of the kernel's memory, which no process is charged for);
+    together (a socket that nobody reads may hold some hundred KiB of the kernel's memory, which no process has);
     `disk`: bytes of /tmp; `file`: bytes of one file; `cpu`: seconds of processor time, each process.
     """
 
@@ -404,7 +404,8 @@ def _filter_program() -> bytes:
     """The filter as a classic BPF program (struct sock_filter: code, jt, jf, k), for this processor.
 
     `clone` is allowed unless it asks for a user namespace; `clone3` does not exist, since its arguments lie where a
-    filter can't look: the C library then uses `clone`. `socket` is allowed for some families. Another architecture's calls (32 bit on x86) end the process.
+    filter can't look: the C library then uses `clone`. `socket` is allowed for some families. Another
+    architecture's calls (32 bit on x86) end the process.
     """
     if platform.machine() not in ARCHITECTURES:
         raise OSError(f"no list of system calls for {platform.machine()}")

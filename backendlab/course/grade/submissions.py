@@ -53,8 +53,9 @@ def read(student: str, folder: Path, name: str) -> Submission:
     except Exception as error:  # dateutil fails in many ways on what is no time
         found.notes.append(f"timestamp.txt is not a time ({_short(error)}): taken as handed in without one")
     try:
-        found.answers, notes = _answers(_text(path))
-        found.notes += notes
+        text, notes = _text(path)
+        found.answers, more = _answers(text)
+        found.notes += [*notes, *more]
     except Unreadable as error:
         found.trouble = str(error)
     except OSError as error:
@@ -68,8 +69,9 @@ def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _text(path: Path) -> str:
-    """The text of a regular file that is the student's own: no link, no pipe, of a sensible size."""
+def _text(path: Path) -> tuple[str, list[str]]:
+    """The text of a regular file that is the student's own, no link, no pipe, of a sensible size; and notes on it."""
+    notes = []
     for part in (path.parent.parent, path.parent, path):
         if part.is_symlink():
             raise Unreadable(f"{part.name} is a link to somewhere else, not the student's own file")
@@ -84,7 +86,11 @@ def _text(path: Path) -> str:
         if not stat.S_ISREG(about.st_mode):
             raise Unreadable(f"{path.name} is not a file")
         if about.st_nlink > 1:
-            raise Unreadable(f"{path.name} is another name of a file that lies elsewhere (a hard link)")
+            said = f"{path.name} is another name of a file that lies elsewhere (a hard link)"
+            # The one who made a link to another's file must not cost that other, whose file it is, the points.
+            if path.parent.stat().st_uid != about.st_uid:
+                raise Unreadable(f"{said}, of another owner")
+            notes.append(said)
         if about.st_size > LARGEST_NOTEBOOK:
             raise Unreadable(f"{path.name} has {about.st_size >> 20} MiB; at most {LARGEST_NOTEBOOK >> 20} are read")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -94,7 +100,7 @@ def _text(path: Path) -> str:
     if not content.strip():
         raise Unreadable(f"{path.name} is empty")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), notes
     except UnicodeDecodeError as error:
         raise Unreadable(f"{path.name} is not UTF-8 text (byte {error.start})") from None
 
