@@ -41,7 +41,8 @@ from backendlab.course import sandbox
 
 Message = dict[str, Any]
 LARGEST_ANSWER = 4 << 20  # bytes of a message
-WATCH = 0.1  # seconds between two looks at a sandbox's memory
+LONGEST_SAID = 8000  # characters of a test's message, of which an answer may have written most
+WATCH = 0.1  # seconds between two looks at what a sandbox holds
 
 
 def preload() -> None:
@@ -233,8 +234,8 @@ class _StudentSide:
         if self.jail is None:
             return
         for one in list(self.running.values()):
-            if self.jail.memory(one.pid, one.bounds.memory) > one.bounds.memory:
-                self.finish(one.pid, f"your code used more than {one.bounds.memory >> 20} MiB of memory")
+            if too_much := self.jail.exceeded(one.pid, one.bounds):
+                self.finish(one.pid, f"your code used {too_much}")
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -468,9 +469,9 @@ def run_test(source: str) -> tuple[str, str, str]:
         return "passed", "", ""
     kind = type(error).__name__
     if isinstance(error, NotImplementedError):
-        return "not done", str(error), kind
+        return "not done", str(error)[:LONGEST_SAID], kind
     if isinstance(error, AssertionError | student.AnswerError):
-        return "failed", str(error) or "the check failed and says nothing more", kind
+        return "failed", str(error)[:LONGEST_SAID] or "the check failed and says nothing more", kind
     return "broken", "".join(traceback.format_exception(error))[-2000:], kind
 
 

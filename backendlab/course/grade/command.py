@@ -82,7 +82,9 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
     shown = source if args.show_hidden_tests else build.release_notebook(source, name)
     folder = course.students_folder("submitted")
     found = [submissions.read(student, there, name) for student, there in submissions.find(folder, name, pattern)]
-    if not found:
+    odd = [one.student for one in found if not submissions.is_text(one.student)]
+    found = [one for one in found if submissions.is_text(one.student)]
+    if not found and not odd:
         which = f" of students that match {args.students!r}" if pattern else ""
         raise Trouble(f"There is no submission of {name}{which} in {folder}. `nbgrader collect {name}` brings them.")
     with record.Recorder(course, name, shown, released) as recorder:
@@ -95,6 +97,8 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
             (done if same and not args.force else todo).append((one, made_from))
         older = [one.student for one, made_from in done if made_from.get("tests") != released.digest]
         results = report.Results(name, released.exercises, len(todo))
+        for student in odd:
+            results.failed[student] = "the folder's name is not UTF-8 text, which no gradebook takes: rename it"
         for one, _ in done:
             results.unchanged.append(one.student)
         if older:

@@ -25,7 +25,7 @@ from traitlets.config import Config
 
 from backendlab.course import lesson
 from backendlab.course.grade.spread import Assignment
-from backendlab.course.grade.submissions import Submission
+from backendlab.course.grade.submissions import Submission, printable
 from backendlab.course.judge import Outcome
 from backendlab.trouble import Trouble
 
@@ -201,14 +201,6 @@ def output(outcome: Outcome) -> NotebookNode:
     name = "hidden test" if outcome.hidden else "check"
     lines = [f"{title} ({name}): 0 of {outcome.points:g} points", *([said] if said else [])]
     return v4.new_output("error", ename=title, evalue=said, traceback=["\n".join(lines)])
-
-
-def printable(text: str) -> str:
-    """Text without terminal codes and other control characters: it is shown in terminals and made into HTML."""
-    text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?", "", text)
-    return re.sub(
-        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "\N{REPLACEMENT CHARACTER}", text
-    )
 
 
 def escaped(text: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from backendlab.course import lesson
@@ -115,12 +116,15 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
             raise Trouble(f"There is no dask scheduler at {scheduler} ({error}). Start one: dask scheduler") from None
         return
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    folder = str(ROOT / ".backendlab")
+    dask.config.set({"temporary-directory": folder})  # elsewhere the scheduler's would be left behind
     made = LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=None,
         security=True,  # certificates of this run's own: the port is open to everyone on this machine
+        local_directory=folder,
         memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
         silence_logs=logging.CRITICAL,
     )
