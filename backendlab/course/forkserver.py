@@ -29,6 +29,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -217,6 +218,7 @@ class _StudentSide:
         control.close()
 
         def answering() -> None:
+            os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"  # the grader's own may be elsewhere, and is not there now
             student.confine(Path("/tmp/work"), self.files)
             answer(questions)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -227,6 +228,14 @@ def test_an_answer_that_kills_its_parent_gains_nothing_and_costs_no_other(
         assert came == {place: ["passed", "passed"] for place in range(3)}
     else:
         assert set(came) == {0, 1, 2}
+
+
+def test_an_answer_has_temporary_files_wherever_the_grader_keeps_its_own(
+    small: tuple[list[str], lesson.Exercise], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    answer = f"import tempfile\ntempfile.TemporaryDirectory().cleanup()\n{RIGHT}"
+    assert [outcome.result for outcome in outcomes(small, answer)] == ["passed", "passed"]
 
 
 def test_an_answer_that_hangs_when_asked_is_ended(small: tuple[list[str], lesson.Exercise]) -> None:
