@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -136,26 +135,6 @@ class Lines:
         *whole, rest = self.waiting.split(b"\n")
         self.waiting = bytearray(rest)
         return [json.loads(line) for line in whole]
-
-
-def use_huge_pages() -> None:
-    """Gather this process's memory in pages of 2 MiB, where Linux (6.1) can: then to fork costs half of it.
-
-    A fork copies an entry for every page, and its end takes each back: of 128 MiB, 32,000 small ones. A page that a
-    fork writes to is still copied alone.
-    """
-    collapse, size = 25, 2 << 20  # MADV_COLLAPSE, from <linux/mman.h>
-    try:
-        maps = Path("/proc/self/maps").read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    advise = ctypes.CDLL(None).madvise
-    for region in maps:
-        (addresses, rights, *_), name = region.split()[:5], region.split()[5:]
-        if rights == "rw-p" and name in ([], ["[heap]"]):
-            low, high = (int(address, 16) for address in addresses.split("-"))
-            for start in range(-(-low // size) * size, high - size + 1, size):
-                advise(ctypes.c_void_p(start), ctypes.c_size_t(size), collapse)  # refused: it stays as it is
 
 
 # ---- the student's side ---------------------------------------------------------------------------------------------
@@ -519,7 +498,6 @@ def main(descriptor: int) -> None:
     gc.collect()
     gc.freeze()  # a collection in a fork would touch, and so copy, every page that the parent made
     gc.enable()
-    use_huge_pages()
     orders, taken = socket.socketpair()
     hello, said = socket.socketpair()
     root = folder / "root"
