@@ -13,7 +13,7 @@ answer right and the others not begun, untouched, and all right but slow. They a
 4. `backendlab grade` on all cores;
 5. the limit: no notebook, no sandbox, no gradebook, no dask. One process has run the set-up and forks for each answer;
    the fork runs the answer and its tests together; twice as many forks at a time as there are cores, which is what
-   4 does.
+   4 does. What was left untouched is not run, which is what 3 and 4 do.
 
 What makes it fair:
 
@@ -266,14 +266,10 @@ def bare(course: Course, count: int) -> Measured:
     """The limit: see `bare_worker`."""
     from backendlab.course.judge import setup_of
 
-    cells = {str(lesson.grade_id(cell)): cell.source for cell in course.released.cells}
     tests = {exercise.id: [(test.id, test.source) for test in exercise.tests] for exercise in course.exercises}
     points = {test.id: float(test.metadata.nbgrader.points) for one in course.exercises for test in one.tests}
-    jobs = [
-        (student, given.get(name, cells[name]), tests[name])
-        for student, given in course.submissions(count)
-        for name in tests
-    ]
+    submissions = list(course.submissions(count))
+    jobs = [(student, answer, tests[name]) for student, given in submissions for name, answer in given.items()]
     with tempfile.TemporaryDirectory(prefix="run-", dir=course.folder) as made:
         root = Path(made) / "course"
         root.mkdir()
@@ -282,10 +278,10 @@ def bare(course: Course, count: int) -> Measured:
         (root / "jobs.json").write_text(json.dumps({"setup": setup_of(course.source), "jobs": jobs}))
         words = [sys.executable, "-P", str(Path(__file__).resolve()), "--bare-worker", str(root)]
         seconds, memory = command(words, root)
-        scores: Scores = {}
+        scores: Scores = {student: dict.fromkeys(points, 0.0) for student, _ in submissions}
         for place, (student, _, _) in enumerate(jobs):
             for test, result in json.loads((root / f"{place}.json").read_text()).items():
-                scores.setdefault(student, {})[test] = points[test] if result == "passed" else 0.0
+                scores[student][test] = points[test] if result == "passed" else 0.0
         return Measured("bare", count, seconds, scores, memory.peak / 2**20, memory.own / 2**20)
 
 
