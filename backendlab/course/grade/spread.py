@@ -22,7 +22,7 @@ import dask
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from backendlab.course import lesson
-from backendlab.course.judge import ForkServer, Limits, Outcome, broken
+from backendlab.course.judge import ForkServer, Limits, Outcome, broken, not_begun
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
@@ -78,7 +78,14 @@ class Grading(WorkerPlugin):
         return {key: value for key, value in self.__dict__.items() if key not in ("lock", "server")}
 
     def judge(self, answers: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-        jobs = [(exercise, answers[exercise.id]) for exercise in self.assignment.exercises if exercise.id in answers]
+        there = [exercise for exercise in self.assignment.exercises if exercise.id in answers]
+        untouched = [exercise for exercise in there if answers[exercise.id] == self.assignment.stubs[exercise.id]]
+        found = self._run([(exercise, answers[exercise.id]) for exercise in there if exercise not in untouched])
+        return found | {exercise.id: [asdict(outcome) for outcome in not_begun(exercise)] for exercise in untouched}
+
+    def _run(self, jobs: list[tuple[lesson.Exercise, str]]) -> dict[str, list[dict[str, Any]]]:
+        if not jobs:
+            return {}
         with self.lock:
             for last in (False, True):
                 try:
