@@ -146,7 +146,6 @@ class Jail:
         self._own_pids = own_pids
         self.below_tmp = [path for path in visible if path.startswith("/tmp/")]
         self.user = os.open("/proc/self/ns/user", os.O_RDONLY)
-        self.proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
 
     def fork(self) -> int:
         """Like `os.fork`, but the child is the first process of a PID namespace of its own."""
@@ -162,48 +161,39 @@ class Jail:
         pids, total = [first], 0
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
-                total += int(self._read(f"{pid}/statm").split()[1]) * resource.getpagesize()
-                for task in self._tasks(pid):
-                    pids += map(int, self._read(f"{pid}/task/{task}/children").split())
+                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    pids += map(int, (task / "children").read_text().split())
         if total <= limit:
             return total
         total = 0
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
-                total += int(self._read(f"{pid}/smaps_rollup").split("\nPss:")[1].split()[0]) << 10
+                total += int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) << 10
         return total
-
-    def _tasks(self, pid: int) -> list[str]:
-        folder = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
-        try:
-            return os.listdir(folder)  # noqa: PTH208  (of a descriptor: /proc is not in our sight any more)
-        finally:
-            os.close(folder)
-
-    def _read(self, path: str) -> str:
-        descriptor = os.open(path, os.O_RDONLY, dir_fd=self.proc)
-        try:
-            return os.read(descriptor, 1 << 16).decode()
-        finally:
-            os.close(descriptor)
 
 
 def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
     """Leave the machine's file system for one that shows the system and `visible`, read-only. There is no way back.
 
-    `root`: an empty directory, where it is built. The process must have one thread. Raises OSError where the kernel
-    or its settings don't allow it.
+    Returns in a fork, the first process of a PID namespace: with it, the kernel ends all sandboxes. The process that
+    called waits for that and ends too. It must have one thread. `root`: an empty directory, where the file system is
+    built. Raises OSError where the kernel or its settings don't allow it.
     """
     user, group = os.geteuid(), os.getegid()
     if user == 0:
-        _unshare(NEWNS)
+        _unshare(NEWNS | NEWPID)
     else:
-        _unshare(NEWUSER | NEWNS)
+        _unshare(NEWUSER | NEWNS | NEWPID)
         _write_id_maps(0, user, group)
+    if inner := os.fork():
+        os.closerange(0, 65536)
+        os.waitpid(inner, 0)
+        os._exit(0)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
     shown = list(dict.fromkeys(str(path) for path in visible))
     shown = [path for path in shown if not any(path.startswith(f"{there}/") for there in (*VISIBLE, *shown))]
-    jail = Jail(own_pids, shown)
     base = str(root)
     _mount("none", "/", flags=MS_REC | MS_PRIVATE)
     _mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=755")
@@ -216,6 +206,7 @@ def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
         _show(path, base)
     for folder in ("etc", "dev/shm", "proc", "tmp", "old"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    _mount("proc", f"{base}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     for name in VISIBLE_ETC:
         if (Path("/etc") / name).exists():
             _show(f"/etc/{name}", base)
@@ -230,7 +221,7 @@ def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
     Path("/old").rmdir()
     _mount("none", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     _filter_program()  # where this processor is unknown, it fails here
-    return jail
+    return Jail(own_pids, shown)
 
 
 def enter_sandbox(jail: Jail, bounds: Bounds) -> int:

@@ -348,31 +348,45 @@ def start(
     return process
 
 
+def listening(run: str, group: int = 0) -> set[int] | None:
+    """The TCP ports on which the living processes of this run, or group, accept connections; None if that is hidden.
+
+    Hidden is what runs as someone else.
+    """
+    ports = set()
+    for member in members(run, group):
+        try:
+            connections = member.net_connections("tcp")
+        except psutil.AccessDenied:
+            return None
+        except psutil.NoSuchProcess:
+            continue
+        ports |= {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+    return ports
+
+
 def _listens(process: Process) -> bool:
     """Does the process, or one that it started, accept connections on its port? Another may have taken the port."""
     assert process.port is not None
     if not accepts(process.port):
         return False
-    for member in members(process._run, process.pid):
-        try:
-            connections = member.net_connections("tcp")
-        except psutil.AccessDenied:
-            return True  # it runs as someone else: who answers there can't be seen
-        except psutil.NoSuchProcess:
-            continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == process.port for c in connections):
-            return True
-    return False
+    ports = listening(process._run, process.pid)
+    return ports is None or process.port in ports
 
 
 def _wait_until_ready(process: Process, ready: Callable[[Process], bool] | None, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     name = Path(process.argv[0]).name
+    where = f" on 127.0.0.1:{process.port} (environment variable PORT)" if process.port else ""
     while ready is not None and not ready(process):
         said = process.output().strip()[-SAID:] or "(nothing)"
         if not process.alive:
-            raise StartError(f"{name} ended with status {process.returncode} before it was ready. It printed:\n{said}")
+            quietly = where and process.returncode == 0
+            why = f": it did not listen{where}, and had nothing else to do" if quietly else ""
+            ended = f"{name} ended with status {process.returncode} before it was ready{why}"
+            raise StartError(f"{ended}. It printed:\n{said}")
         if time.monotonic() > deadline:
-            where = f" on 127.0.0.1:{process.port} (environment variable PORT)" if process.port else ""
-            raise StartError(f"{name} did not answer{where} within {timeout:g} s. It printed:\n{said}")
+            elsewhere = sorted((listening(process._run, process.pid) or set()) - {process.port}) if where else []
+            why = f": it listens on port {', '.join(map(str, elsewhere))} instead" if elsewhere else ""
+            raise StartError(f"{name} did not answer{where} within {timeout:g} s{why}. It printed:\n{said}")
         time.sleep(0.02)
