@@ -1323,7 +1323,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "loop",
         "infinite loop",
         "while True: pass",
-        told="did not end within 5 s",
+        told="did not end within 4 s",
         slow=True,
         nbgrader="30 s for each test cell after it; no limit for the notebook",
     ),
@@ -1345,7 +1345,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "no-end-of-output",
         "output without end",
         "while True: print('x' * 10000)",
-        told="did not end within 5 s",
+        told="did not end within 4 s",
         slow=True,
     ),
     Attack(
@@ -1361,7 +1361,7 @@ while True:
     try: time.sleep(600)
     except BaseException: pass
 """,
-        told="did not end within 5 s",
+        told="did not end within 4 s",
         slow=True,
     ),
     Attack(
@@ -1445,7 +1445,7 @@ while True:
     try: os.fork()
     except OSError: pass
 """,
-        told="did not end within 5 s|memory",
+        told="did not end within 4 s|memory",
         slow=True,
     ),
 ]
