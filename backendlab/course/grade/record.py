@@ -8,9 +8,7 @@ between the two costs a second grading of that submission, with the same result.
 from __future__ import annotations
 
 import copy
-import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Collection
@@ -20,12 +18,11 @@ from pathlib import Path
 
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.apps import NbGrader
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError, SAWarning
 from traitlets.config import Config
 
-from backendlab.course import around, lesson
+from backendlab.course import around, lesson, plugins
 from backendlab.course.grade.plain import escaped, harmless, printable
 from backendlab.course.grade.spread import Assignment
 from backendlab.course.grade.submissions import Submission
@@ -53,20 +50,7 @@ class Course:
 
 def course(root: Path) -> Course:
     """The course whose nbgrader_config.py lies in `root`, as nbgrader's own commands would read it there."""
-    app = NbGrader()
-    app.log_level = "ERROR"
-    if not (root / "nbgrader_config.py").exists():
-        raise Trouble(f"There is no nbgrader_config.py in {root}: run this in the course's folder.")
-    before = Path.cwd()
-    try:
-        os.chdir(root)
-        app.load_config_file()  # looks in the working directory, and then where Jupyter's settings are
-    finally:
-        os.chdir(before)
-    if str(root) not in sys.path:
-        sys.path.append(str(root))  # where nbgrader's commands find the course's plug-ins
-    config = app.config
-    config.CourseDirectory.root = str(root)
+    config = plugins.load(root)
     return Course(CourseDirectory(config=config), config)
 
 
