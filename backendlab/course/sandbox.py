@@ -283,6 +283,8 @@ def enter_sandbox(jail: Jail, bounds: Bounds) -> int:
     with socket.socket() as any_socket:  # bring the loopback up: SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # if the machine runs out of memory, this is to go first
     if os.geteuid() == 0 and _is_root_outside():
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
