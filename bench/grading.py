@@ -36,6 +36,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -401,6 +402,7 @@ def main() -> int:
     if args.bare_worker:
         bare_worker(args.bare_worker)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a folder and a command of ours are to be ended with us
     begun = time.monotonic()
     runs: list[Measured] = []
     left_out: list[str] = []
