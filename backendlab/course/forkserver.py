@@ -83,13 +83,16 @@ def run_cells(cells: Iterable[str]) -> BaseException | None:
 
 
 def fork(work: Callable[[], None], make: Callable[[], int] = os.fork) -> int:
-    """Run `work` in a forked process that leads a group of its own and never returns here."""
+    """Run `work` in a forked process that leads a session of its own and never returns here.
+
+    A session, because many kernels share the processor's time out by session (autogroup) before they do by process.
+    """
     pid = make()
     if pid:
         return pid
     code = 1
     try:
-        os.setpgid(0, 0)
+        os.setsid()
         atexit._clear()  # the parent's farewells are not ours
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         work()
@@ -108,6 +111,14 @@ def end(pid: int) -> None:
             kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
+
+
+def wait(pid: int, seconds: float) -> None:
+    """Wait so long for the end of a forked process."""
+    last = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while not os.waitpid(pid, os.WNOHANG)[0] and time.monotonic() < last:
+            time.sleep(0.001)
 
 
 def close_all_but(*kept: int) -> None:
@@ -366,10 +377,7 @@ class _JudgeSide:
         self.selector.unregister(run.report)
         with contextlib.suppress(OSError):
             os.kill(run.pid, signal.SIGTERM)
-        last = time.monotonic() + 2.0
-        with contextlib.suppress(ChildProcessError):
-            while not os.waitpid(run.pid, os.WNOHANG)[0] and time.monotonic() < last:
-                time.sleep(0.001)
+        wait(run.pid, 2.0)
         end(run.pid)
         os.close(run.report)
         shutil.rmtree(run.folder, ignore_errors=True)
@@ -516,13 +524,15 @@ def main(descriptor: int) -> None:
         said.close()
         side.serve()
 
-    fork(student_side)
+    students = fork(student_side)
     taken.close()
     said.close()
     text, descriptors, _, _ = socket.recv_fds(hello, 4096, 1)
     client.sendall((text or b'{"broken": "the process that makes sandboxes ended"}') + b"\n")
     client.setblocking(False)
     _JudgeSide(client, orders, folder, files, descriptors[0] if descriptors else -1).serve()
+    orders.close()  # the student's side ends its sandboxes then; who waits for us is to find nothing left
+    wait(students, 8.0)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class Graded:
         assert "Scores: " in self.printed, self.printed[-6000:]
         self.after = self.state()
         self.left = [path.name for path in self.tmp.iterdir()]
-        self.processes = [process for process in psutil.process_iter() if self.is_ours(process)]
+        ours = [process for process in psutil.process_iter() if self.is_ours(process)]
+        _, self.processes = psutil.wait_procs(ours, timeout=10)  # a killed process takes its time where many run
 
     def hand_in(self, student: str, answers: dict[str, str], attack: Attack | None = None) -> None:
         """Write a submission with the stub's place taken by answers; cells without an answer are left out."""
@@ -231,7 +232,7 @@ def test_nothing_is_left(graded: Graded) -> None:
 
 def test_everyone_is_in_the_gradebook_and_the_table_of_scores(graded: Graded) -> None:
     assert len(graded.gradebook()) == len(graded.rows()) == len(graded.students) + len(HONEST)
-    assert graded.status == 1  # some could not be graded
+    assert graded.status == int(any(attack.refused for attack in graded.students.values()))
 
 
 def test_folders_that_are_no_students(quick: Graded) -> None:
