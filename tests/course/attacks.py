@@ -1336,8 +1336,8 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
     ),
     Attack(
         "just-in-time",
-        "sleeps until just before the limit, then answers",
-        python("import time\ntime.sleep(2.5)", right=True),
+        "sleeps for as long as it may, then answers",
+        python("import time\ntime.sleep(1.5)", right=True),
         score=3.0,
         slow=True,
     ),
@@ -1437,7 +1437,7 @@ while True:
     try: os.fork()
     except OSError: pass
 """,
-        told="did not end within 5 s|memory",
+        told="did not end within 5 s|was not over after 5 s",
         slow=True,
     ),
 ]
@@ -1661,7 +1661,26 @@ def table() -> str:
     return HEAD + "| what a student hands in | plain nbgrader 0.9.6 | here |\n| --- | --- | --- |\n" + text
 
 
-HEAD = """# What was tried
+HEAD = """# What students may try, and what comes of it
+
+Every row is a test (`tests/course/test_attacks.py`): a cohort in which one student each does this, with honest students before, among and
+after them, is graded by `backendlab grade`. For all of them holds: the honest get exactly what is theirs; `source/`, `submitted/`, `release/`,
+the package, a file in the grader's home and one in `/tmp` are what they were; no process and no directory is left; what the instructor sees in
+the terminal has no control characters. "As for a constant" means that the attack earned what a function earns that always returns what the
+visible check shows: no attack earned more than an honest answer that says the same.
+
+The middle column is what the same did to `nbgrader autograde` 0.9.6 in our measurements, "not tried" where we didn't.
+
+What no row can promise:
+
+- What a driver (`student.drive`, `student.node`) sees from inside is the student's word: whoever forges its report must know what to forge. Tests
+  judge what can be judged from outside.
+- What a test asks, the answer learns, and may tell in a message: hidden tests hide what they expect, not what they ask.
+- Memory: shared memory that no process has mapped wholly is measured exactly where the grader is root; else by what is mapped of it. The sandbox's
+  processes are the first that the kernel ends when the machine runs out.
+- The kernel is shared. For people whom you would not give an account on the machine, grade in a virtual machine.
+- `nbgrader zip_collect` and the exchange are nbgrader's own: a zip that unfolds to a gigabyte still does.
+
 """
 
 if __name__ == "__main__":
