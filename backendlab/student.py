@@ -254,7 +254,7 @@ class Answers:
         except process.StartError as error:
             if re.search(r"^(Uncaught )?(Error \[)?NotImplementedError\b", str(error), re.MULTILINE):
                 raise NotImplementedError from None
-            raise
+            raise AnswerError(f"was started to listen on process.env.PORT: {error}", "StartError") from None
         self.servers[server.pid] = server
         return {"url": server.url, "id": server.pid}
 

@@ -29,6 +29,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -36,11 +37,12 @@ from pathlib import Path
 from typing import Any
 
 from backendlab import parts, student
-from backendlab.course import sandbox
+from backendlab.course import around, sandbox
 
 Message = dict[str, Any]
 LARGEST_ANSWER = 4 << 20  # bytes of a message
 LONGEST_SAID = 8000  # characters of a test's message, of which an answer may have written most
+OWN_CELL = 8.0  # seconds for a cell of the student's own that an answer needs
 WATCH = 0.1  # seconds between two looks at what a sandbox holds
 
 
@@ -228,7 +230,11 @@ class _StudentSide:
         os.close(network)
         control.close()
 
+        os.environ["TMPDIR"] = "/tmp"  # the machine's own may lie where nothing is to be seen from here
+        tempfile.tempdir = None
+
         def answering() -> None:
+            os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"  # the grader's own may be elsewhere, and is not there now
             student.confine(Path("/tmp/work"), self.files)
             answer(questions)
 
@@ -285,12 +291,40 @@ def answer(questions: socket.socket) -> None:
     """Where the student's code is: run the answer's cell, which comes first, and then answer questions."""
     become_quiet()
     with questions.makefile("rwb") as stream:
-        text = json.loads(stream.readline())["answer"]
-        error = run_cells([text])
+        error = run_answer(json.loads(stream.readline())["answer"])
         stream.write(READY)
         stream.flush()
         failed = student.describe(error) if error else None
         student.serve_questions(stream, student.Answers(shell().user_ns, failed))
+
+
+def run_answer(given: Message) -> BaseException | None:
+    """Run an answer's cell, and around it those of the student's own cells that it needs; what the answer raised."""
+    whole = around.Answer(**given)
+    above, below = around.needed(whole, shell().user_ns) if whole.before or whole.after else ([], [])
+    for text in above:
+        run_in_time(text)
+    error = run_cells([whole.text])
+    for text in below:
+        run_in_time(text)
+    return error
+
+
+def run_in_time(cell: str) -> None:
+    """Run a cell that may fail, or hang: it isn't the answer. (Who defies this meets the answer's own limit.)"""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"a cell of your own did not end within {OWN_CELL:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, OWN_CELL)
+    try:
+        with contextlib.suppress(TimeoutError):
+            run_cells([cell])
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 READY = b'{"ready": true}\n'
@@ -470,7 +504,7 @@ class _Ended:
         return self.said
 
 
-def _wait_for_answer(connection: socket.socket, answer: str, seconds: float, ended: _Ended) -> str:
+def _wait_for_answer(connection: socket.socket, answer: Message, seconds: float, ended: _Ended) -> str:
     """Send the answer's cell and wait until it has run. What went wrong with it, for the learner, or nothing."""
     connection.settimeout(seconds)
     said = b""
@@ -521,6 +555,7 @@ def main(descriptor: int) -> None:
     client = socket.socket(fileno=descriptor)
     with client.makefile("rb") as stream:
         order = json.loads(stream.readline())
+    gc.disable()  # what is imported stays
     preload()
     # What a cell prints while it is set up has no reader; what goes wrong is told.
     become_quiet()
@@ -530,6 +565,7 @@ def main(descriptor: int) -> None:
     folder, files = student.workspace_files()
     gc.collect()
     gc.freeze()  # a collection in a fork would touch, and so copy, every page that the parent made
+    gc.enable()
     orders, taken = socket.socketpair()
     hello, said = socket.socketpair()
     root = folder / "root"

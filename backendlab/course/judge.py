@@ -15,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nbformat import NotebookNode
 
-from backendlab.course import lesson, sandbox
+from backendlab.course import around, lesson, sandbox
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
@@ -36,6 +36,7 @@ class Limits:
 
 
 LIMITS = Limits()
+Answer = str | around.Answer  # an answer cell's text, alone or with what stands around it
 TOO_LATE = "was not tried: the time for the whole submission was used up before"
 
 
@@ -86,14 +87,15 @@ class ForkServer:
             self.connection.setblocking(True)
             self.connection.sendall(json.dumps(message).encode() + b"\n")
 
-    def submit(self, job: int, exercise: lesson.Exercise, answer: str, limits: Limits) -> None:
+    def submit(self, job: int, exercise: lesson.Exercise, answer: Answer, limits: Limits) -> None:
         """Have an answer judged; `receive` gives the outcomes."""
         tests = [
             {"id": t.metadata.nbgrader.grade_id, "points": float(t.metadata.nbgrader.points), "source": t.source}
             for t in exercise.tests
         ]
         times = {"answer": limits.answer, "whole": limits.whole}
-        self._send({"job": job, "tests": tests, "answer": answer, "limits": times, "bounds": asdict(limits.bounds)})
+        given = (answer if isinstance(answer, around.Answer) else around.Answer(answer)).plain()
+        self._send({"job": job, "tests": tests, "answer": given, "limits": times, "bounds": asdict(limits.bounds)})
 
     def drop(self, job: int) -> None:
         self._send({"drop": job})
@@ -114,13 +116,13 @@ class ForkServer:
 
     def judge(
         self,
-        jobs: list[tuple[lesson.Exercise, str]],
+        jobs: Sequence[tuple[lesson.Exercise, Answer]],
         *,
         workers: int = 1,
         limits: Limits = LIMITS,
         deadline: float = float("inf"),
     ) -> Iterator[tuple[int, list[Outcome]]]:
-        """Run jobs, an exercise and the text of an answer's cell, at most `workers` at a time.
+        """Run jobs, an exercise and an answer to it, at most `workers` at a time.
 
         Yields each job's place and the outcomes of its tests, as they come. After `deadline` (by `time.monotonic`) no
         answer is begun any more. Raises `Trouble` if the process is gone.
@@ -178,13 +180,13 @@ def can_isolate() -> bool:
 
 def judge_all(
     setup: list[str],
-    jobs: Iterable[tuple[lesson.Exercise, str]],
+    jobs: Iterable[tuple[lesson.Exercise, Answer]],
     *,
     workers: int = 1,
     limits: Limits = LIMITS,
     isolate: bool | None = None,
 ) -> Iterator[tuple[int, list[Outcome]]]:
-    """Run every job, an exercise and the text of an answer's cell, at most `workers` at a time.
+    """Run every job, an exercise and an answer to it, at most `workers` at a time.
 
     Yields each job's place and the outcomes of its tests, as they come. Never raises for what an answer does. Without
     `isolate`, answers are put into a sandbox where there is one: they are the course's own, or the learner's.
@@ -210,7 +212,13 @@ def broken(exercise: lesson.Exercise, why: str) -> list[Outcome]:
     return [Outcome(mark.grade_id, float(mark.points), "broken", why) for mark in marks]
 
 
-def judge(setup: list[str], exercise: lesson.Exercise, answer: str, *, limits: Limits = LIMITS) -> list[Outcome]:
+def not_begun(exercise: lesson.Exercise) -> list[Outcome]:
+    """The outcome of every test on the exercise's stub, which needn't be run: no release without that proof."""
+    marks = [test.metadata.nbgrader for test in exercise.tests]
+    return [Outcome(mark.grade_id, float(mark.points), "not done", lesson.NOT_DONE, "NotDone") for mark in marks]
+
+
+def judge(setup: list[str], exercise: lesson.Exercise, answer: Answer, *, limits: Limits = LIMITS) -> list[Outcome]:
     """The outcome of every test of `exercise` on an answer cell's text."""
     return next(outcomes for _, outcomes in judge_all(setup, [(exercise, answer)], limits=limits))
 

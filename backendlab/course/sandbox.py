@@ -150,7 +150,6 @@ class Jail:
         self._own_pids = own_pids
         self.below_tmp = [path for path in visible if path.startswith("/tmp/")]
         self.user = os.open("/proc/self/ns/user", os.O_RDONLY)
-        self.proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
 
     def fork(self) -> int:
         """Like `os.fork`, but the child is the first process of a PID namespace of its own."""
@@ -167,37 +166,34 @@ class Jail:
         pids, tasks, memory, files = [first], 0, 0, 0
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
-                memory += int(self._read(f"{pid}/statm").split()[1]) * resource.getpagesize()
-                files += len(self._list(f"{pid}/fd"))
-                for task in self._list(f"{pid}/task"):
-                    pids += map(int, self._read(f"{pid}/task/{task}/children").split())
+                there = Path(f"/proc/{pid}")
+                memory += int((there / "statm").read_text().split()[1]) * resource.getpagesize()
+                files += len(list((there / "fd").iterdir()))
+                for task in (there / "task").iterdir():
+                    pids += map(int, (task / "children").read_text().split())
                     tasks += 1
                     if tasks > MANY:
-                        self._give_way(int(task))
+                        self._give_way(task)
         if files > bounds.open_files:
             return f"more than {bounds.open_files} open files"
         # No sandbox can hold more memory out of its processes' sight than there is of that kind on the machine.
-        shared = int(self._read("meminfo").split("\nShmem:")[1].split()[0]) << 10
+        shared = int(Path("/proc/meminfo").read_text().split("\nShmem:")[1].split()[0]) << 10
         if memory > bounds.memory:  # the pages of forks are in it many times
             memory = sum(self._own_memory(pid) for pid in pids)
         if shared > bounds.memory and memory <= bounds.memory:
             memory = sum(self._shared_memory(pids).values())
         return f"more than {bounds.memory >> 20} MiB of memory" if memory > bounds.memory else ""
 
-    def _give_way(self, task: int) -> None:
+    def _give_way(self, task: Path) -> None:
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, task, 19)
+            os.setpriority(os.PRIO_PROCESS, int(task.name), 19)
             # Where the kernel groups processes by session (autogroup), that counts among those of one group only.
-            group = os.open(f"{task}/autogroup", os.O_WRONLY, dir_fd=self.proc)
-            try:
-                os.write(group, b"19")
-            finally:
-                os.close(group)
+            (task.parent.parent / "autogroup").write_text("19")
 
     def _own_memory(self, pid: int) -> int:
         """Bytes that a process holds; of a page that it shares with others, its part."""
         with contextlib.suppress(OSError, IndexError, ValueError):
-            return int(self._read(f"{pid}/smaps_rollup").split("\nPss:")[1].split()[0]) << 10
+            return int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) << 10
         return 0
 
     def _shared_memory(self, pids: list[int]) -> dict[str, int]:
@@ -209,49 +205,40 @@ class Jail:
         for pid in pids:
             mapped: dict[str, int] = {}
             with contextlib.suppress(OSError, ValueError):
-                for row in self._read(f"{pid}/maps", 16 << 20).splitlines():
+                for row in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
                     span, rights, _, _, inode, *name = row.split(maxsplit=5)
                     if rights[3] != "s" or not name or not name[0].startswith(("/dev/zero (deleted)", "/SYSV")):
                         continue
                     first, last = (int(end, 16) for end in span.split("-"))
                     try:
-                        mapped[inode] = os.stat(f"{pid}/map_files/{span}", dir_fd=self.proc).st_blocks * 512
+                        mapped[inode] = Path(f"/proc/{pid}/map_files/{span}").stat().st_blocks * 512
                     except OSError:
                         mapped[inode] = mapped.get(inode, 0) + last - first
             found |= {inode: max(size, found.get(inode, 0)) for inode, size in mapped.items()}
         return found
 
-    def _list(self, path: str) -> list[str]:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
-        try:
-            return os.listdir(folder)  # noqa: PTH208  (of a descriptor: /proc is not in our sight any more)
-        finally:
-            os.close(folder)
-
-    def _read(self, path: str, most: int = 1 << 16) -> str:
-        with os.fdopen(os.open(path, os.O_RDONLY, dir_fd=self.proc), "rb", buffering=0) as file:
-            text = b""
-            while len(text) < most and (chunk := file.read(1 << 16)):  # /proc gives some pages at a time
-                text += chunk
-        return text.decode(errors="replace")
-
 
 def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
     """Leave the machine's file system for one that shows the system and `visible`, read-only. There is no way back.
 
-    `root`: an empty directory, where it is built. The process must have one thread. Raises OSError where the kernel
-    or its settings don't allow it.
+    Returns in a fork, the first process of a PID namespace: with it, the kernel ends all sandboxes. The process that
+    called waits for that and ends too. It must have one thread. `root`: an empty directory, where the file system is
+    built. Raises OSError where the kernel or its settings don't allow it.
     """
     user, group = os.geteuid(), os.getegid()
     if user == 0:
-        _unshare(NEWNS)
+        _unshare(NEWNS | NEWPID)
     else:
-        _unshare(NEWUSER | NEWNS)
+        _unshare(NEWUSER | NEWNS | NEWPID)
         _write_id_maps(0, user, group)
+    if inner := os.fork():
+        os.closerange(0, 65536)
+        os.waitpid(inner, 0)
+        os._exit(0)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
     shown = list(dict.fromkeys(str(path) for path in visible))
     shown = [path for path in shown if not any(path.startswith(f"{there}/") for there in (*VISIBLE, *shown))]
-    jail = Jail(own_pids, shown)
     base = str(root)
     _mount("none", "/", flags=MS_REC | MS_PRIVATE)
     _mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=755")
@@ -264,6 +251,7 @@ def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
         _show(path, base)
     for folder in ("etc", "dev/shm", "proc", "tmp", "old"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    _mount("proc", f"{base}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     for name in VISIBLE_ETC:
         if (Path("/etc") / name).exists():
             _show(f"/etc/{name}", base)
@@ -278,7 +266,7 @@ def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
     Path("/old").rmdir()
     _mount("none", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     _filter_program()  # where this processor is unknown, it fails here
-    return jail
+    return Jail(own_pids, shown)
 
 
 def enter_sandbox(jail: Jail, bounds: Bounds) -> int:

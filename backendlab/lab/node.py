@@ -249,6 +249,7 @@ class NodeMagics(Magics):
         become = f"cd {shlex.quote(str(workspace))} && exec env {shlex.join(f'{k}={v}' for k, v in new.items())} "
         out, err = _Batched(sys.stdout), _Batched(sys.stderr)
         over, late = threading.Event(), threading.Event()
+        ports: set[int] = set()
 
         def watch() -> None:
             deadline = time.monotonic() + options.timeout
@@ -257,6 +258,7 @@ class NodeMagics(Magics):
                 err.pass_on()
                 if time.monotonic() > deadline:
                     late.set()
+                    ports.update(process.listening(mark) or ())
                     process.end_run(mark)
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -277,7 +279,10 @@ class NodeMagics(Magics):
             out.pass_on()
             err.pass_on()
         if late.is_set():
-            raise NodeTimeout(f"The cell was stopped: it ran longer than {options.timeout:g} s (--timeout).")
+            said = f"The cell was stopped: it ran longer than {options.timeout:g} s (--timeout)."
+            if ports:
+                said += f" It listened on port {', '.join(map(str, sorted(ports)))}; a server doesn't end by itself."
+            raise NodeTimeout(said)
 
 
 class _Batched:

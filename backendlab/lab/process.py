@@ -307,12 +307,14 @@ def start(
     timeout: float = 20.0,
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
+    user: int | None = None,
 ) -> Process:
     """Start `argv` and return when it is ready.
 
     With `port=True` it is given a free port in the environment variable `PORT`, and is ready when it accepts
     connections there. `ready` is asked every 20 ms instead, when given. `env` is added to this process's environment;
-    `cwd` is the process's private directory unless said otherwise. Raises `StartError` if it ends early or is not
+    `cwd` is the process's private directory unless said otherwise; `user` whom it runs as, which only root can choose.
+    Raises `StartError` if it ends early or is not
     ready after `timeout` seconds, and leaves nothing running then.
     """
     owner = _own()
@@ -332,6 +334,9 @@ def start(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # an interrupt goes to the kernel's group, and must not end a server with it
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
             process = Process(words, popen, directory, number, run)
             owner.running.add(process)
@@ -348,31 +353,45 @@ def start(
     return process
 
 
+def listening(run: str, group: int = 0) -> set[int] | None:
+    """The TCP ports on which the living processes of this run, or group, accept connections; None if that is hidden.
+
+    Hidden is what runs as someone else.
+    """
+    ports = set()
+    for member in members(run, group):
+        try:
+            connections = member.net_connections("tcp")
+        except psutil.AccessDenied:
+            return None
+        except psutil.NoSuchProcess:
+            continue
+        ports |= {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+    return ports
+
+
 def _listens(process: Process) -> bool:
     """Does the process, or one that it started, accept connections on its port? Another may have taken the port."""
     assert process.port is not None
     if not accepts(process.port):
         return False
-    for member in members(process._run, process.pid):
-        try:
-            connections = member.net_connections("tcp")
-        except psutil.AccessDenied:
-            return True  # it runs as someone else: who answers there can't be seen
-        except psutil.NoSuchProcess:
-            continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == process.port for c in connections):
-            return True
-    return False
+    ports = listening(process._run, process.pid)
+    return ports is None or process.port in ports
 
 
 def _wait_until_ready(process: Process, ready: Callable[[Process], bool] | None, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     name = Path(process.argv[0]).name
+    where = f" on 127.0.0.1:{process.port} (environment variable PORT)" if process.port else ""
     while ready is not None and not ready(process):
         said = process.output().strip()[-SAID:] or "(nothing)"
         if not process.alive:
-            raise StartError(f"{name} ended with status {process.returncode} before it was ready. It printed:\n{said}")
+            quietly = where and process.returncode == 0
+            why = f": it did not listen{where}, and had nothing else to do" if quietly else ""
+            ended = f"{name} ended with status {process.returncode} before it was ready{why}"
+            raise StartError(f"{ended}. It printed:\n{said}")
         if time.monotonic() > deadline:
-            where = f" on 127.0.0.1:{process.port} (environment variable PORT)" if process.port else ""
-            raise StartError(f"{name} did not answer{where} within {timeout:g} s. It printed:\n{said}")
+            elsewhere = sorted((listening(process._run, process.pid) or set()) - {process.port}) if where else []
+            why = f": it listens on port {', '.join(map(str, elsewhere))} instead" if elsewhere else ""
+            raise StartError(f"{name} did not answer{where} within {timeout:g} s{why}. It printed:\n{said}")
         time.sleep(0.02)

@@ -107,6 +107,8 @@ def test_the_time_out_stops_it_and_its_children_and_says_so(cell):
     assert cell(CHILDREN + "for (;;) {}", "--timeout 0.5").error == said
     assert cell(CHILDREN + "process.exit(0)", "--timeout 0.5").error == said  # a child still holds its output open
     assert cell("console.log(1)", "--timeout 60").error == ""
+    listening = "require('node:http').createServer().listen(0)"
+    assert "--timeout). It listened on port " in cell(listening, "--timeout 5").error
 
 
 def test_errors_are_as_node_shows_them_with_the_cells_line_numbers(cell):

@@ -180,6 +180,11 @@ FAILURES = {
         "ended with status 3 before it was ready. It printed:\nso long",
     ),
     "says nothing": (["false"], r"\(nothing\)"),
+    "ends without an error": (["true"], r"status 0 before it was ready: it did not listen on 127.0.0.1:\d+ .*PORT"),
+    "listens elsewhere": (
+        [sys.executable, "-c", "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(1000)"],
+        r"did not answer on 127.0.0.1:\d+ .* within 5 s: it listens on port \d+ instead. It printed:\n\(nothing\)$",
+    ),
     "never answers": (["sh", "-c", "echo I listen nowhere; sleep 1000"], "did not answer on .*:\nI listen nowhere"),
     "says very much": ([sys.executable, "-c", "print('x' * 10**7 + 'end')"], "x{3000,4000}end$"),
 }
@@ -189,7 +194,7 @@ FAILURES = {
 def test_a_failed_start_says_what_was_printed_and_leaves_nothing(nothing_left, case):
     argv, said = FAILURES[case]
     with pytest.raises(StartError, match=said) as caught:
-        process.start(argv, port=True, timeout=0.5 if case == "never answers" else 60)
+        process.start(argv, port=True, timeout={"never answers": 0.5, "listens elsewhere": 5}.get(case, 60))
     assert len(str(caught.value)) < 5000
 
 

@@ -81,10 +81,14 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
     source = lesson.open_notebook(path)
     shown = source if args.show_hidden_tests else build.release_notebook(source, name)
     folder = course.students_folder("submitted")
-    found = [submissions.read(student, there, name) for student, there in submissions.find(folder, name, pattern)]
-    odd = [one.student for one in found if not submissions.is_text(one.student)]
-    found = [one for one in found if submissions.is_text(one.student)]
-    if not found and not odd:
+    there = dict(submissions.find(folder, name, pattern))
+    refused = [student for student in there if not submissions.is_name(student)]
+    found = [
+        submissions.read(student, place, name, released.released)
+        for student, place in there.items()
+        if student not in refused
+    ]
+    if not there:
         which = f" of students that match {args.students!r}" if pattern else ""
         raise Trouble(f"There is no submission of {name}{which} in {folder}. `nbgrader collect {name}` brings them.")
     with record.Recorder(course, name, shown, released) as recorder:
@@ -97,27 +101,27 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
             (done if same and not args.force else todo).append((one, made_from))
         older = [one.student for one, made_from in done if made_from.get("tests") != released.digest]
         results = report.Results(name, released.exercises, len(todo))
-        for student in odd:
-            results.failed[student] = "the folder's name is not UTF-8 text, which no gradebook takes: rename it"
+        results.refused = refused
         for one, _ in done:
             results.unchanged.append(one.student)
         if older:
             print(f"{len(older)} unchanged submission(s) were graded with other tests; --force grades them anew.")
         if todo:
             _grade_all(args, [one for one, _ in todo], released, recorder, results, stopped, isolate=not args.unsafe)
-        results.scores = recorder.scores()
+        results.scores = recorder.scores(waiting={one.student for one, _ in todo} - results.seen)
     results.finish()
     target = args.csv or course.students_folder("autograded") / f"{name}.csv"
     print(results.table())
     results.write(target)
     print(f"Scores: {target}")
     if todo:
-        print(f"Which checks failed, and how: {target.with_suffix('.png')}")
+        if results.results:
+            print(f"Which checks failed, and how: {target.with_suffix('.png')}")
         print(f"Go on with:  nbgrader generate_feedback {name}   (or look: nbgrader's formgrader in JupyterLab)")
     if stopped():
         print(f"Interrupted: {results.waiting} submission(s) are not graded yet. The same command goes on with them.")
         return 130
-    return 1 if results.failed or results.held else 0
+    return 1 if results.failed or results.held or refused else 0
 
 
 def _grade_all(
@@ -132,7 +136,7 @@ def _grade_all(
 ) -> None:
     from backendlab.course.grade import spread
 
-    limits = replace(LIMITS, whole=args.timeout, answer=min(LIMITS.answer, args.timeout))
+    limits = replace(LIMITS, whole=args.timeout, answer=min(LIMITS.answer, 0.8 * args.timeout))
     limits = replace(limits, bounds=replace(limits.bounds, memory=args.memory << 20))
     by_name = {one.student: one for one in todo}
     for one in todo:
@@ -145,8 +149,7 @@ def _grade_all(
         return
     grading = spread.Grading(released, limits, args.submission_timeout, isolate=isolate)
     with spread.cluster(min(args.workers, len(ready)), args.scheduler) as client:
-        answers = [(one.student, one.answers) for one in ready]
-        for student, said in spread.grade_all(client, grading, answers, stopped):
+        for student, said in spread.grade_all(client, grading, ready, stopped):
             one = by_name[student]
             outcomes: dict[str, list[Outcome]] = {} if isinstance(said, str) else said
             trouble = said if isinstance(said, str) else ""

@@ -8,28 +8,29 @@ between the two costs a second grading of that submission, with the same result.
 from __future__ import annotations
 
 import copy
-import os
-import re
 import shutil
+import time
 import warnings
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.apps import NbGrader
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import OperationalError, SAWarning
 from traitlets.config import Config
 
-from backendlab.course import lesson
+from backendlab.course import around, lesson, plugins
+from backendlab.course.grade.plain import escaped, harmless, printable
 from backendlab.course.grade.spread import Assignment
-from backendlab.course.grade.submissions import Submission, printable
+from backendlab.course.grade.submissions import Submission
 from backendlab.course.judge import Outcome
 from backendlab.trouble import Trouble
 
 MARK = "backendlab"  # the notebook metadata that says what an autograded notebook was made from
+PATIENCE = 60.0  # seconds that another program may hold the gradebook
 LONGEST_MESSAGE = 4000  # characters of one test's message in feedback
 
 
@@ -49,18 +50,7 @@ class Course:
 
 def course(root: Path) -> Course:
     """The course whose nbgrader_config.py lies in `root`, as nbgrader's own commands would read it there."""
-    app = NbGrader()
-    app.log_level = "ERROR"
-    if not (root / "nbgrader_config.py").exists():
-        raise Trouble(f"There is no nbgrader_config.py in {root}: run this in the course's folder.")
-    before = Path.cwd()
-    try:
-        os.chdir(root)
-        app.load_config_file()  # looks in the working directory, and then where Jupyter's settings are
-    finally:
-        os.chdir(before)
-    config = app.config
-    config.CourseDirectory.root = str(root)
+    config = plugins.load(root)
     return Course(CourseDirectory(config=config), config)
 
 
@@ -102,8 +92,11 @@ class Recorder:
         except (Trouble, TypeError, ValueError):
             return {}
 
-    def scores(self) -> list[dict[str, object]]:
-        """A row for every submission of the lesson that the gradebook knows: who, what in all, and test by test."""
+    def scores(self, waiting: Collection[str] = ()) -> list[dict[str, object]]:
+        """A row for every submission of the lesson that the gradebook knows: who, what in all, and test by test.
+
+        Of those `waiting` to be graded the gradebook has, at best, the score of an older submission.
+        """
         rows: list[dict[str, object]] = []
         for submission in sorted(self.gradebook.assignment_submissions(self.name), key=lambda one: one.student_id):
             notebook = self.gradebook.find_submission_notebook(self.name, self.name, submission.student_id)
@@ -111,44 +104,62 @@ class Recorder:
             row |= {"student": submission.student_id, "score": notebook.score, "max_score": notebook.max_score}
             row |= {"late_penalty": notebook.late_submission_penalty or 0.0, "timestamp": submission.timestamp or ""}
             row["state"] = "needs a person" if notebook.needs_manual_grade else "graded"
+            if submission.student_id in waiting:
+                row["state"] = "waits to be graded"
             rows.append(row)
         return rows
 
     def begin(self, submission: Submission) -> None:
         """Take back what an earlier grading left, so that it can't be taken for this one's, whatever happens now."""
         folder = self.course.folder("autograded", submission.student, self.name)
-        if folder.exists():
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
 
-    def save(self, submission: Submission, outcomes: dict[str, list[Outcome]], trouble: str = "") -> float:
-        """Record a submission's scores, or why it has none; returns the sum of the scores."""
+    def save(self, submission: Submission, outcomes: dict[str, list[Outcome]], trouble: str = "") -> None:
+        """Record a submission's scores, or why it has none."""
         trouble = trouble or submission.trouble
         said = {outcome.test: outcome for one in outcomes.values() for outcome in one}
-        scores = self._save_scores(submission, said, trouble)
-        self._late_penalty(submission)
+        self._patiently(lambda: self._save_scores(submission, outcomes, trouble))
+        self._patiently(lambda: self._late_penalty(submission))
         self._write(submission, said, trouble)
-        return scores
 
-    def _save_scores(self, submission: Submission, said: dict[str, Outcome], trouble: str) -> float:
+    def _patiently(self, write: Callable[[], object]) -> None:
+        """Write to the gradebook; where another program holds it (formgrader, an export), wait for a while."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                write()
+                return
+            except OperationalError as error:
+                self.gradebook.db.rollback()
+                if time.monotonic() > end:
+                    raise Trouble(
+                        f"The gradebook can't be written ({str(error.orig)[:200]}): another program may hold it. What "
+                        "was graded so far is kept; run this again when it is free."
+                    ) from None
+
+    def _save_scores(self, submission: Submission, outcomes: dict[str, list[Outcome]], trouble: str) -> None:
+        said = {outcome.test: outcome for one in outcomes.values() for outcome in one}
         book, name = self.gradebook, self.name
         book.update_or_create_student(submission.student)
         times: dict[str, datetime] = {"timestamp": submission.timestamp} if submission.timestamp else {}
         book.update_or_create_submission(name, submission.student, **times)
         notebook = book.find_submission_notebook(name, name, submission.student)
-        total = 0.0
         for grade in notebook.grades:
             outcome = said.get(grade.name)
             held = bool(trouble) or (outcome is not None and outcome.result == "broken")
             passed = outcome is not None and outcome.result == "passed"
             grade.auto_score = None if held else float(grade.max_score) if passed else 0.0
             grade.needs_manual_grade = held or grade.manual_score is not None
-            total += grade.auto_score or 0.0
         for comment in notebook.comments:
             answer = submission.answers.get(comment.name)
             blank = answer is None or answer == self.released.stubs.get(comment.name)
-            comment.auto_comment = f"Not graded: {trouble}." if trouble else "No response." if blank else None
+            if blank:  # unless the student wrote it into a cell of their own
+                blank = not any(o.result == "passed" for o in outcomes.get(comment.name, ()))
+            comment.auto_comment = harmless(f"Not graded: {trouble}.") if trouble else "No response." if blank else None
         book.db.commit()
-        return total
 
     def _late_penalty(self, submission: Submission) -> None:
         """nbgrader's own step, with the course's plug-in."""
@@ -162,8 +173,15 @@ class Recorder:
                 "db_url": self.course.directory.db_url,
             }
         }
-        if submission.timestamp:
+        try:
             AssignLatePenalties(config=self.course.config).preprocess(v4.new_notebook(), resources)
+        except OperationalError:
+            raise
+        except Exception as error:  # the course's own plug-in
+            raise Trouble(
+                f"The late penalty of {submission.student} could not be computed: {type(error).__name__}: {error}. "
+                "See AssignLatePenalties in nbgrader_config.py; then run this again."
+            ) from error
 
     def _write(self, submission: Submission, said: dict[str, Outcome], trouble: str) -> None:
         made = copy.deepcopy(self.shown)
@@ -175,6 +193,7 @@ class Recorder:
                 cell.source = printable(submission.answers.get(name, ""))
             elif lesson.is_test(cell) and name in said:
                 cell.outputs = [output(said[name])]
+        self._show_own_cells(made, submission)
         heads = [f"**Not graded.** This submission could not be graded: {printable(trouble)}."] if trouble else []
         heads += [f"Note: {printable(note)}." for note in submission.notes]
         if heads:
@@ -188,21 +207,35 @@ class Recorder:
             path.chmod(0o644)
         lesson.write(made, path)
 
+    def _show_own_cells(self, made: NotebookNode, submission: Submission) -> None:
+        """Put the code cells that the student added where they stood: before the same answer or test."""
+        waiting: list[str] = []
+        count = 0
+        for kind, text in [*submission.places, (around.TEST, "")]:
+            if kind == around.OWN:
+                waiting.append(text)
+                continue
+            there = [at for at, cell in enumerate(made.cells) if lesson.grade_id(cell) == text]
+            at = there[0] if there else len(made.cells)
+            for source in waiting if there or not text else ():
+                count += 1
+                own = v4.new_code_cell(printable(source), id=f"added-{count}", metadata={"tags": ["added"]})
+                made.cells.insert(at, own)
+                at += 1
+            waiting = [] if there else waiting
+
 
 def output(outcome: Outcome) -> NotebookNode:
     """What stands under a test's cell in feedback: that it passed, or what was expected and what came."""
     if outcome.result == "passed":
-        return v4.new_output("stream", name="stdout", text=f"passed: {outcome.points:g} of {outcome.points:g} points\n")
+        return v4.new_output(
+            "stream", name="stdout", text=f"✓ passed: {outcome.points:g} of {outcome.points:g} points\n"
+        )
     kind = {"not done": "Not done yet", "broken": "Held for a person to look at: the test itself broke"}
     said = printable(outcome.message)[:LONGEST_MESSAGE].strip()
     title = kind.get(outcome.result, "Failed")
     if outcome.result == "broken":
         said = ""  # a traceback of ours is nothing for students; the grader has it
     name = "hidden test" if outcome.hidden else "check"
-    lines = [f"{title} ({name}): 0 of {outcome.points:g} points", *([said] if said else [])]
+    lines = [f"✗ {title} ({name}): 0 of {outcome.points:g} points", *([said] if said else [])]
     return v4.new_output("error", ename=title, evalue=said, traceback=["\n".join(lines)])
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, but for what we put around it ourselves."""
-    return re.sub(r"([<>&`\[\]!])", lambda match: f"&#{ord(match[1])};", text)

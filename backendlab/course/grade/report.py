@@ -10,7 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from backendlab.course import lesson
-from backendlab.course.grade.submissions import Submission, printable
+from backendlab.course.grade.plain import printable
+from backendlab.course.grade.submissions import Submission
 from backendlab.course.judge import Outcome
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a spreadsheet's formula begins with
@@ -30,6 +31,8 @@ class Results:
         self.held: dict[str, list[str]] = {}
         self.notes: dict[str, list[str]] = {}
         self.unchanged: list[str] = []
+        self.refused: list[str] = []
+        self.seen: set[str] = set()
         self.scores: list[dict[str, object]] = []
         self.results: dict[str, Counter[str]] = {}
         self.wrong: dict[str, Counter[str]] = {}
@@ -41,6 +44,7 @@ class Results:
 
     def add(self, submission: Submission, outcomes: dict[str, list[Outcome]], trouble: str) -> None:
         self.done += 1
+        self.seen.add(submission.student)
         if submission.notes:
             self.notes[submission.student] = submission.notes
         if trouble:
@@ -88,6 +92,9 @@ class Results:
                     row = " ".join(f"{counts[kind]:>{width}}" for kind, width in zip(KINDS, (7, 7, 9, 5), strict=True))
                     lines.append(f"  {test.metadata.nbgrader.grade_id:34} {test.metadata.nbgrader.points:>6g} {row}")
         lines += _block("Could not be graded (no score, and marked so):", self.failed)
+        if self.refused:
+            shown = ", ".join(map(ascii, self.refused[:5]))
+            lines += ["", f"{len(self.refused)} folder(s) can't be a student's name, and were left alone: {shown}"]
         held = {student: "; ".join(_first_line(one) for one in said) for student, said in self.held.items()}
         lines += _block("Held (a test of ours broke; needs a person):", held)
         lines += _block("Noted:", {student: "; ".join(said) for student, said in self.notes.items()})

@@ -11,22 +11,27 @@ import contextlib
 import hashlib
 import json
 import logging
+import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
-from backendlab.course import lesson
-from backendlab.course.judge import ForkServer, Limits, Outcome, broken
+from backendlab.course import around, lesson
+from backendlab.course.grade.submissions import Submission
+from backendlab.course.judge import ForkServer, Limits, Outcome, broken, not_begun
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
-PLUGIN = "backendlab-grading"
+AHEAD = 2  # submissions on their way to each worker: the next is there when one ends
+Job = tuple[lesson.Exercise, around.Answer]
+MISSING = "the answer's cell is missing in what was handed in"
 AT_ONCE = 2  # exercises of one submission side by side in one worker: while one waits, the other computes
 
 
@@ -37,7 +42,8 @@ class Assignment:
     name: str
     setup: list[str]
     exercises: list[lesson.Exercise]
-    stubs: dict[str, str]
+    stubs: dict[str, str]  # the released text of answer cells, by grade_id
+    released: set[str]  # the text of every code cell of the release
 
     @property
     def digest(self) -> str:
@@ -58,9 +64,8 @@ def package_digest() -> str:
 class Grading(WorkerPlugin):
     """What every worker holds while a lesson is graded."""
 
-    name = PLUGIN
-
     def __init__(self, assignment: Assignment, limits: Limits, whole: float, *, isolate: bool):
+        self.name = f"backendlab-grading-{secrets.token_hex(8)}"  # of this run: a scheduler may serve several
         self.assignment, self.limits, self.whole, self.isolate = assignment, limits, whole, isolate
         self.package = package_digest()
 
@@ -77,8 +82,17 @@ class Grading(WorkerPlugin):
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("lock", "server")}
 
-    def judge(self, answers: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-        jobs = [(exercise, answers[exercise.id]) for exercise in self.assignment.exercises if exercise.id in answers]
+    def judge(self, answers: dict[str, str], places: list[around.Place]) -> dict[str, list[dict[str, Any]]]:
+        places = [(kind, text) for kind, text in places]
+        own_cells = any(kind == around.OWN for kind, _ in places)
+        stubs = self.assignment.stubs
+        there = [exercise for exercise in self.assignment.exercises if exercise.id in answers or own_cells]
+        untouched = [] if own_cells else [exercise for exercise in there if answers[exercise.id] == stubs[exercise.id]]
+        jobs = [(e, around.answer(places, answers, stubs, e.id)) for e in there if e not in untouched]
+        found = self._run(jobs) if jobs else {}
+        return found | {exercise.id: [asdict(outcome) for outcome in not_begun(exercise)] for exercise in untouched}
+
+    def _run(self, jobs: list[tuple[lesson.Exercise, around.Answer]]) -> dict[str, list[dict[str, Any]]]:
         with self.lock:
             for last in (False, True):
                 try:
@@ -94,15 +108,15 @@ class Grading(WorkerPlugin):
                         return {e.id: [asdict(o) for o in broken(e, str(trouble))] for e, _ in jobs}
         raise AssertionError("unreachable")
 
-    def _judge(self, server: ForkServer, jobs: list[tuple[lesson.Exercise, str]]) -> dict[str, list[dict[str, Any]]]:
+    def _judge(self, server: ForkServer, jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
         done = server.judge(jobs, workers=AT_ONCE, limits=self.limits, deadline=time.monotonic() + self.whole)
         return {jobs[place][0].id: [asdict(outcome) for outcome in outcomes] for place, outcomes in done}
 
 
-def grade_one(answers: bytes) -> bytes:
-    """Runs on a worker: the outcomes of every test of a submission, by exercise."""
-    plugin: Any = get_worker().plugins[PLUGIN]
-    return json.dumps(plugin.judge(json.loads(answers))).encode()
+def grade_one(name: str, submission: bytes) -> bytes:
+    """Runs on a worker: the outcomes of every test of a submission, by exercise. `name`: of the run's plug-in."""
+    plugin: Any = get_worker().plugins[name]
+    return json.dumps(plugin.judge(*json.loads(submission))).encode()
 
 
 @contextlib.contextmanager
@@ -110,68 +124,88 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
     """A client of the scheduler at this address, or of a cluster of this machine's own, which ends with the block."""
     if scheduler:
         try:
-            with Client(scheduler, timeout="10s", set_as_default=False) as client:
-                yield client
+            client = Client(scheduler, timeout="10s", set_as_default=False)
         except (OSError, ValueError) as error:
             raise Trouble(f"There is no dask scheduler at {scheduler} ({error}). Start one: dask scheduler") from None
+        with client:
+            if not client.scheduler_info()["workers"]:
+                raise Trouble(f"The scheduler at {scheduler} has no worker. Start one: dask worker {scheduler}")
+            yield client
         return
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    folder = str(ROOT / ".backendlab")
-    dask.config.set({"temporary-directory": folder})  # elsewhere the scheduler's would be left behind
+    scratch = str(ROOT / ".backendlab" / "workers")  # where dask's parts may put things; elsewhere they would stay
+    dask.config.set({"temporary-directory": scratch})
     made = LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=None,
         security=True,  # certificates of this run's own: the port is open to everyone on this machine
-        local_directory=folder,
         memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
+        local_directory=scratch,
         silence_logs=logging.CRITICAL,
     )
-    with made, Client(made, set_as_default=False) as client:
-        yield client
+    try:
+        with made, Client(made, set_as_default=False) as client:
+            yield client
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def grade_all(
     client: Client,
     grading: Grading,
-    submissions: list[tuple[str, dict[str, str]]],
+    submissions: list[Submission],
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[str, dict[str, list[Outcome]] | str]]:
-    """The outcomes of each submission, (student, answers), as they come; a sentence where there are none.
+    """The outcomes of each submission, with its student, as they come; a sentence where there are none.
 
     At most a few submissions are on their way at a time, so that a thousand take no more memory than ten.
     """
-    client.register_plugin(grading, name=PLUGIN)
+    try:
+        client.register_plugin(grading, name=grading.name)
+    except RuntimeError as error:
+        raise Trouble(f"Nothing was graded: {_short(error)}. Bring this clone to every machine.") from None
     waiting = list(reversed(submissions))
     running: dict[Any, str] = {}
     room = as_completed(loop=client.loop)
 
     def submit() -> None:
-        student, answers = waiting.pop()
-        text = json.dumps(answers).encode()
-        future = client.submit(grade_one, text, pure=False, retries=2)
-        running[future] = student
+        one = waiting.pop()
+        text = json.dumps([one.answers, one.places]).encode()
+        future = client.submit(grade_one, grading.name, text, pure=False, retries=2)
+        running[future] = one.student
         room.add(future)
 
     try:
         while waiting or running:
             if not running and stopped():
                 return
-            width = 3 * max(1, len(client.scheduler_info()["workers"]))
+            width = AHEAD * max(1, len(client.scheduler_info()["workers"]))
             while waiting and len(running) < width and not stopped():
                 submit()
             future = next(room)
             student = running.pop(future)
             if future.status == "finished":
-                result = json.loads(future.result())
-                yield student, {name: [Outcome(**one) for one in said] for name, said in result.items()}
+                yield student, _outcomes(grading.assignment, json.loads(future.result()))
             else:
                 yield student, f"it could not be graded: {_short(future.exception())}"
             future.release()
     finally:
         for future in running:
             future.cancel()
+        with contextlib.suppress(Exception):  # the hidden tests aren't to stay where others may grade
+            client.unregister_worker_plugin(grading.name)
+
+
+def _outcomes(assignment: Assignment, said: dict[str, list[dict[str, Any]]]) -> dict[str, list[Outcome]]:
+    """What a worker said, by exercise; where an answer's cell is missing, that."""
+    return {
+        exercise.id: [Outcome(**one) for one in said[exercise.id]]
+        if exercise.id in said
+        else [replace(one, result="not done", message=MISSING) for one in broken(exercise, "")]
+        for exercise in assignment.exercises
+    }
 
 
 def _short(error: BaseException | None) -> str:
@@ -184,5 +218,7 @@ def assignment(path: Path, name: str) -> Assignment:
     from backendlab.course.judge import setup_of
 
     source = lesson.open_notebook(path)
-    stubs = {str(lesson.grade_id(cell)): cell.source for cell in build.release_notebook(source, name).cells}
-    return Assignment(name, setup_of(source), lesson.exercises(source), stubs)
+    release = build.release_notebook(source, name).cells
+    stubs = {str(lesson.grade_id(cell)): cell.source for cell in release if lesson.is_answer(cell)}
+    released = {cell.source.strip() for cell in release if cell.cell_type == "code"}
+    return Assignment(name, setup_of(source), lesson.exercises(source), stubs, released)

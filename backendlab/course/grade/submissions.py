@@ -1,12 +1,12 @@
 """What students handed in, read as what it is: files that anyone may have written anything into.
 
-Of a submission only the text of its answer cells is taken, by grade_id. Its tags, points, tests, kernel, links and
-other files change nothing, because nothing else of it is ever looked at.
+Of a submission only text is taken: that of its answer cells, by grade_id, and of the code cells that the student added
+(`backendlab.course.around`). Its tags, points, tests, kernel, links and other files change nothing, because nothing
+else of it is ever looked at.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from backendlab.course import around
 
 LARGEST_NOTEBOOK = 20 << 20  # bytes; a lesson with all its figures has one
 LARGEST_ANSWER = 200_000  # characters; the longest reference answer has three thousand
@@ -29,6 +31,7 @@ class Submission:
     student: str
     path: Path
     answers: dict[str, str] = field(default_factory=dict)
+    places: list[around.Place] = field(default_factory=list)
     timestamp: datetime | None = None
     notes: list[str] = field(default_factory=list)
     trouble: str = ""
@@ -36,7 +39,7 @@ class Submission:
     @property
     def digest(self) -> str:
         """What is graded, as one number: it changes when the submission does."""
-        kept = json.dumps([self.student, self.answers, str(self.timestamp), self.trouble], sort_keys=True)
+        kept = json.dumps([self.student, self.answers, self.places, str(self.timestamp), self.trouble], sort_keys=True)
         return hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -44,8 +47,11 @@ class Unreadable(Exception):
     """Why a submission's notebook can't be graded: one sentence, for the student and the instructor."""
 
 
-def read(student: str, folder: Path, name: str) -> Submission:
-    """The submission in `folder`, whatever state it is in. Never raises for what is in the folder."""
+def read(student: str, folder: Path, name: str, released: set[str]) -> Submission:
+    """The submission in `folder`, whatever state it is in. Never raises for what is in the folder.
+
+    `released`: the text of every code cell of the release, by which a student's own cells are told.
+    """
     path = folder / f"{name}.ipynb"
     found = Submission(student, path)
     try:
@@ -54,8 +60,10 @@ def read(student: str, folder: Path, name: str) -> Submission:
         found.notes.append(f"timestamp.txt is not a time ({_short(error)}): taken as handed in without one")
     try:
         text, notes = _text(path)
-        found.answers, more = _answers(text)
+        cells = _cells(text)
+        found.answers, more = _answers(cells)
         found.notes += [*notes, *more]
+        found.places = around.places(cells, released)
     except Unreadable as error:
         found.trouble = str(error)
     except OSError as error:
@@ -111,8 +119,7 @@ def _missing(path: Path) -> str:
     return f"there is no {path.name} in the submission{beside}"
 
 
-def _answers(text: str) -> tuple[dict[str, str], list[str]]:
-    """The text of every answer cell by grade_id, and what the instructor may want to know."""
+def _cells(text: str) -> list[Any]:
     try:
         notebook = json.loads(text)
     except ValueError as error:
@@ -120,13 +127,18 @@ def _answers(text: str) -> tuple[dict[str, str], list[str]]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("it is not a notebook of format 4: it has no list of cells")
+    return cells
+
+
+def _answers(cells: list[Any]) -> tuple[dict[str, str], list[str]]:
+    """The text of every answer cell by grade_id, and what the instructor may want to know."""
     parts: dict[str, list[str]] = {}
     notes = []
     for cell in cells:
-        name = _answer_id(cell)
+        name = around.answer_id(cell)
         if name is None:
             continue
-        parts.setdefault(name, []).append(_source(cell))
+        parts.setdefault(name, []).append(around.source_of(cell))
     answers = {}
     for name, texts in parts.items():
         different = list(dict.fromkeys(text for text in texts if text.strip()))  # a doubled cell counts once
@@ -138,22 +150,6 @@ def _answers(text: str) -> tuple[dict[str, str], list[str]]:
             answer = "raise AssertionError('this answer is too long to be graded')"
         answers[name] = answer
     return answers, notes
-
-
-def _answer_id(cell: Any) -> str | None:
-    """The grade_id of an answer cell, or None for any other cell, or for what is no cell."""
-    with contextlib.suppress(TypeError, KeyError, AttributeError):
-        mark = cell["metadata"]["nbgrader"]
-        name = mark["grade_id"]
-        if isinstance(name, str) and mark.get("solution") is True and mark.get("grade") is not True:
-            return name
-    return None
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON, and nothing else
 
 
 def _together(texts: list[str]) -> str:
@@ -183,6 +179,11 @@ def _timestamp(path: Path) -> datetime | None:
     return parse_utc(text) if text else None
 
 
+def is_name(student: str) -> bool:
+    """Can this be a student's name? nbgrader's pages show it as it is, and anyone may hand in under any name."""
+    return student.isprintable() and not set(student) & set('<>&"`')
+
+
 def find(submitted: Path, name: str, pattern: re.Pattern[str] | None = None) -> Iterator[tuple[str, Path]]:
     """The students who handed in this lesson, and their folders, in order of their names."""
     if not submitted.is_dir():
@@ -197,21 +198,3 @@ def find(submitted: Path, name: str, pattern: re.Pattern[str] | None = None) -> 
             handed_in = True
         if handed_in:
             yield folder.name, there
-
-
-def is_text(name: str) -> bool:
-    """Is a file's name UTF-8? What isn't, Python shows with halves of surrogate pairs, which nothing stores."""
-    return not re.search(r"[\ud800-\udfff]", name)
-
-
-def printable(text: str) -> str:
-    """Text without terminal codes, characters that can't be seen or turn the writing round, and half characters.
-
-    It is shown in terminals, made into HTML and written as UTF-8.
-    """
-    text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?", "", text)
-    return re.sub(
-        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]",
-        "\N{REPLACEMENT CHARACTER}",
-        text,
-    )
