@@ -181,7 +181,7 @@ DIFFERENT = {  # what a student hands in; our scores; nbgrader's
 
 @pytest.fixture(scope="module")
 def graded_twice(pristine: Course, tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, Course]:
-    """The same submissions graded by `backendlab grade` and, in a second copy of the course, by `nbgrader autograde`."""
+    """The same submissions graded by `backendlab grade` and, in a copy of the course, by `nbgrader autograde`."""
     folder = tmp_path_factory.mktemp("twice")
     ours, theirs = pristine.copy(folder / "ours"), pristine.copy(folder / "theirs")
     for what, (answers, change, *_) in {**HONEST, **DIFFERENT}.items():
