@@ -239,12 +239,21 @@ def py_spy() -> str:
     return output(spy, "--version").split()[-1]
 
 
-def bubblewrap() -> str:
-    bwrap = found("bwrap")
-    output(
-        bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"
+def postgresql() -> str:
+    code = (
+        "from backendlab.lab.services import postgres\n"
+        "with postgres.server() as server, server.connect() as session:\n"
+        "    print(session.execute('SHOW server_version').fetchone()[0])\n"
     )
-    return output(bwrap, "--version").split()[-1]
+    return output(sys.executable, "-c", code).strip()
+
+
+def sandbox() -> str:
+    """One is made, with all that it consists of."""
+    code = "from backendlab.course import sandbox; print(sandbox.why_not())"
+    if why := output(sys.executable, "-c", code).strip():
+        raise RuntimeError(why)
+    return f"Linux {platform.release()}"
 
 
 def chromium() -> str:
@@ -269,11 +278,12 @@ PARTS = [
     Part("nbgrader in JupyterLab", "Validate, and an instructor's Formgrader", nbgrader_extensions, "make lab"),
     Part("uvloop", "lesson 1: the third event loop that is measured", uvloop, "make lab"),
     Part("py-spy", "lesson 1: profiling a Python process from outside", py_spy, "make lab"),
+    Part("PostgreSQL", "the lessons on databases", postgresql, "make lab"),
     Part(
-        "bubblewrap",
-        "grading: a student's code in a sandbox of its own",
-        bubblewrap,
-        system_package("bubblewrap", None),
+        "sandbox",
+        "grading: a student's code in namespaces of its own",
+        sandbox,
+        "grade on Linux 5.12 or newer; as root, or: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
         required=False,
     ),
     Part(

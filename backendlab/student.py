@@ -17,6 +17,7 @@ import ctypes
 import inspect
 import itertools
 import json
+import math
 import re
 import secrets
 import socket
@@ -27,12 +28,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 Question = dict[str, Any]
 Reply = dict[str, Any]
 
 LARGEST_REPLY = 4 << 20  # bytes of JSON; an answer is plain data, not a way to fill the grader's memory
+DEEPEST_REPLY = 200  # lists in lists: Python can't even show what is nested some hundred deep
 LONGEST_MESSAGE = 4000  # characters of what an error says
 REMOTE_PATIENCE = 5.0  # seconds beyond a question's own timeout: the other end has that limit, and says so more kindly
 HARNESS = Path(__file__).parent / "lab" / "js" / "harness.mjs"
@@ -326,10 +328,23 @@ def _reply(function: Callable[[], Any], expected: type[BaseException]) -> str:
     except expected as error:  # an object may run the student's code while it is looked at
         said = f"gave something that is not plain data (numbers, text, lists, dicts): {str(error)[:LONGEST_MESSAGE]}"
         return _dump({"error": {"type": "TypeError", "types": ["TypeError"], "message": said, "said": said}})
+    said = ""
     if len(text) > LARGEST_REPLY:
         said = f"gave more than {LARGEST_REPLY >> 20} MiB of data"
+    elif _deeper(json.loads(text)["value"], DEEPEST_REPLY):
+        said = f"gave data nested more than {DEEPEST_REPLY} deep"
+    if said:
         return _dump({"error": {"type": "ValueError", "types": ["ValueError"], "message": said, "said": said}})
     return text
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Are there lists and dicts in one another, more than `most` deep?"""
+    level = [value]
+    for _ in range(most + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return bool(level)
 
 
 def _settled(function: Callable[[], Any], timeout: float) -> Any:
@@ -405,6 +420,8 @@ def remote(connection: socket.socket, why: Callable[[], str] = str) -> Student:
 
     def next_line(deadline: float) -> bytes:
         nonlocal received
+        if time.monotonic() > deadline:
+            raise TimeoutError  # replies came all the time, none to the question
         while b"\n" not in received:
             if len(received) > 2 * LARGEST_REPLY:
                 raise ConnectionError("it doesn't stop")
@@ -423,7 +440,9 @@ def remote(connection: socket.socket, why: Callable[[], str] = str) -> Student:
             connection.settimeout(question["timeout"] + REMOTE_PATIENCE)
             connection.sendall(_dump({**question, "number": number}).encode() + b"\n")
             while True:
-                reply = json.loads(next_line(deadline), parse_constant=_refuse)
+                reply = json.loads(next_line(deadline), parse_constant=_refuse, parse_float=_finite)
+                if _deeper(reply, DEEPEST_REPLY + 1):
+                    raise ValueError("nested too deep")
                 if reply["number"] == number and ("value" in reply or "error" in reply):
                     return reply
                 # else it is the late reply to an earlier question
@@ -465,5 +484,10 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def _refuse(constant: str) -> None:
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")

@@ -41,8 +41,9 @@ from backendlab.course import around, sandbox
 
 Message = dict[str, Any]
 LARGEST_ANSWER = 4 << 20  # bytes of a message
+LONGEST_SAID = 8000  # characters of a test's message, of which an answer may have written most
 OWN_CELL = 8.0  # seconds for a cell of the student's own that an answer needs
-WATCH = 0.1  # seconds between two looks at a sandbox's memory
+WATCH = 0.1  # seconds between two looks at what a sandbox holds
 
 
 def preload() -> None:
@@ -222,6 +223,7 @@ class _StudentSide:
         tempfile.tempdir = None
 
         def answering() -> None:
+            os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"  # the grader's own may be elsewhere, and is not there now
             student.confine(Path("/tmp/work"), self.files)
             answer(questions)
 
@@ -234,8 +236,8 @@ class _StudentSide:
         if self.jail is None:
             return
         for one in list(self.running.values()):
-            if self.jail.memory(one.pid, one.bounds.memory) > one.bounds.memory:
-                self.finish(one.pid, f"your code used more than {one.bounds.memory >> 20} MiB of memory")
+            if too_much := self.jail.exceeded(one.pid, one.bounds):
+                self.finish(one.pid, f"your code used {too_much}")
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -497,9 +499,9 @@ def run_test(source: str) -> tuple[str, str, str]:
         return "passed", "", ""
     kind = type(error).__name__
     if isinstance(error, NotImplementedError):
-        return "not done", str(error), kind
+        return "not done", str(error)[:LONGEST_SAID], kind
     if isinstance(error, AssertionError | student.AnswerError):
-        return "failed", str(error) or "the check failed and says nothing more", kind
+        return "failed", str(error)[:LONGEST_SAID] or "the check failed and says nothing more", kind
     return "broken", "".join(traceback.format_exception(error))[-2000:], kind
 
 
@@ -519,6 +521,7 @@ def main(descriptor: int) -> None:
     client = socket.socket(fileno=descriptor)
     with client.makefile("rb") as stream:
         order = json.loads(stream.readline())
+    gc.disable()  # what is imported stays
     preload()
     # What a cell prints while it is set up has no reader; what goes wrong is told.
     become_quiet()
@@ -528,6 +531,7 @@ def main(descriptor: int) -> None:
     folder, files = student.workspace_files()
     gc.collect()
     gc.freeze()  # a collection in a fork would touch, and so copy, every page that the parent made
+    gc.enable()
     orders, taken = socket.socketpair()
     hello, said = socket.socketpair()
     root = folder / "root"

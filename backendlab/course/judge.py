@@ -212,6 +212,12 @@ def broken(exercise: lesson.Exercise, why: str) -> list[Outcome]:
     return [Outcome(mark.grade_id, float(mark.points), "broken", why) for mark in marks]
 
 
+def not_begun(exercise: lesson.Exercise) -> list[Outcome]:
+    """The outcome of every test on the exercise's stub, which needn't be run: no release without that proof."""
+    marks = [test.metadata.nbgrader for test in exercise.tests]
+    return [Outcome(mark.grade_id, float(mark.points), "not done", lesson.NOT_DONE, "NotDone") for mark in marks]
+
+
 def judge(setup: list[str], exercise: lesson.Exercise, answer: Answer, *, limits: Limits = LIMITS) -> list[Outcome]:
     """The outcome of every test of `exercise` on an answer cell's text."""
     return next(outcomes for _, outcomes in judge_all(setup, [(exercise, answer)], limits=limits))

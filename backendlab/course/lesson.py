@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
+NOT_DONE = "not done yet: your answer goes where it says YOUR CODE HERE"  # what a stub says, and its tests then
 SETUP_TAGS = {"setup", "parameters", "injected-parameters"}
 
 

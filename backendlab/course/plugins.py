@@ -8,7 +8,8 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Config
 
-NOT_DONE = "not done yet: your answer goes where it says YOUR CODE HERE"
+from backendlab.course.lesson import NOT_DONE
+
 STUBS = {
     "python": f'# YOUR CODE HERE\nraise NotImplementedError("{NOT_DONE}")',
     "javascript": (

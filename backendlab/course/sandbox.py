@@ -42,12 +42,14 @@ MIB = 1 << 20
 class Bounds:
     """What one sandbox may use.
 
-    `memory`: bytes, all processes together; `processes`: processes and threads;
+    `memory`: bytes, all processes together; `processes`: processes and threads; `open_files`: of all processes
+    together (a socket that nobody reads may hold some hundred KiB of the kernel's memory, which no process has);
     `disk`: bytes of /tmp; `file`: bytes of one file; `cpu`: seconds of processor time, each process.
     """
 
     memory: int = 1536 * MIB
     processes: int = 256
+    open_files: int = 8192
     disk: int = 256 * MIB
     file: int = 128 * MIB
     cpu: int = 180
@@ -153,24 +155,55 @@ class Jail:
         _unshare(NEWPID)
         return os.fork()
 
-    def memory(self, first: int, limit: int) -> int:
-        """Bytes that the process `first` and all below it hold now; exact only where that could exceed `limit`.
+    def exceeded(self, first: int, bounds: Bounds) -> str:
+        """What the process `first` and all below it hold too much of, as "more than …", or nothing.
 
         Pages shared by forks are counted once: a fork of a large process isn't large.
         """
-        pids, total = [first], 0
+        pids, memory, files = [first], 0, 0
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
-                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-                for task in Path(f"/proc/{pid}/task").iterdir():
+                there = Path(f"/proc/{pid}")
+                memory += int((there / "statm").read_text().split()[1]) * resource.getpagesize()
+                files += len(list((there / "fd").iterdir()))
+                for task in (there / "task").iterdir():
                     pids += map(int, (task / "children").read_text().split())
-        if total <= limit:
-            return total
-        total = 0
+        if files > bounds.open_files:
+            return f"more than {bounds.open_files} open files"
+        # No sandbox can hold more memory out of its processes' sight than there is of that kind on the machine.
+        shared = int(Path("/proc/meminfo").read_text().split("\nShmem:")[1].split()[0]) << 10
+        if memory > bounds.memory:  # the pages of forks are in it many times
+            memory = sum(self._own_memory(pid) for pid in pids)
+        if shared > bounds.memory and memory <= bounds.memory:
+            memory = sum(self._shared_memory(pids).values())
+        return f"more than {bounds.memory >> 20} MiB of memory" if memory > bounds.memory else ""
+
+    def _own_memory(self, pid: int) -> int:
+        """Bytes that a process holds; of a page that it shares with others, its part."""
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            return int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) << 10
+        return 0
+
+    def _shared_memory(self, pids: list[int]) -> dict[str, int]:
+        """Bytes of each piece of shared memory that has no file: it keeps pages that no process has in its own tables.
+
+        Exact where the grader is root; else what is mapped of it.
+        """
+        found: dict[str, int] = {}
         for pid in pids:
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                total += int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) << 10
-        return total
+            mapped: dict[str, int] = {}
+            with contextlib.suppress(OSError, ValueError):
+                for row in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+                    span, rights, _, _, inode, *name = row.split(maxsplit=5)
+                    if rights[3] != "s" or not name or not name[0].startswith(("/dev/zero (deleted)", "/SYSV")):
+                        continue
+                    first, last = (int(end, 16) for end in span.split("-"))
+                    try:
+                        mapped[inode] = Path(f"/proc/{pid}/map_files/{span}").stat().st_blocks * 512
+                    except OSError:
+                        mapped[inode] = mapped.get(inode, 0) + last - first
+            found |= {inode: max(size, found.get(inode, 0)) for inode, size in mapped.items()}
+        return found
 
 
 def enter_jail(root: Path, visible: Iterable[Path]) -> Jail:
@@ -244,6 +277,8 @@ def enter_sandbox(jail: Jail, bounds: Bounds) -> int:
         _mount(f"/proc/self/fd/{descriptor}", path, flags=MS_BIND | MS_REC)
         os.close(descriptor)
     _mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, f"size={bounds.disk // 4},nr_inodes=2000,mode=1777")
+    _bound_system_v(bounds)
+    Path("/proc/self/oom_score_adj").write_text("1000")  # where the machine runs out of memory all the same: us first
     socket.sethostname("sandbox")
     with socket.socket() as any_socket:  # bring the loopback up: SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
@@ -264,6 +299,14 @@ def enter_sandbox(jail: Jail, bounds: Bounds) -> int:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _filter_system_calls()
     return network
+
+
+def _bound_system_v(bounds: Bounds) -> None:
+    """The IPC namespace's own bounds: System V's segments, semaphores and messages are memory that no process has."""
+    pages = bounds.disk // 4 // resource.getpagesize()
+    for name, most in {"shmall": f"{pages}", "sem": "250 32000 100 128", "msgmni": "64"}.items():
+        with contextlib.suppress(OSError):  # before Linux 5.19 these were the machine's root's to set
+            Path(f"/proc/sys/kernel/{name}").write_text(most)
 
 
 def _is_root_outside() -> bool:
@@ -319,6 +362,8 @@ REFUSED = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
+    "memfd_create": (319, 279),  # memory that no process has
+    "memfd_secret": (447, 447),
     "io_uring_setup": (425, 425),
     "add_key": (248, 217),
     "request_key": (249, 218),
@@ -338,16 +383,21 @@ REFUSED = {
     "setdomainname": (171, 162),
 }
 CLONE, CLONE3 = (56, 220), (435, 435)
+SOCKET, SOCKETPAIR = (41, 198), (53, 199)
+# A network namespace holds these. AF_VSOCK is no part of it and leads to the hypervisor; the others are doors into
+# rarely used parts of the kernel.
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, 16)  # 16: AF_NETLINK, which tells of network devices
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS = 1, 38
+EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 
 
 def _filter_program() -> bytes:
     """The filter as a classic BPF program (struct sock_filter: code, jt, jf, k), for this processor.
 
     `clone` is allowed unless it asks for a user namespace; `clone3` does not exist, since its arguments lie where a
-    filter can't look: the C library then uses `clone`. Another architecture's calls (32 bit on x86) end the process.
+    filter can't look: the C library then uses `clone`. `socket` is allowed for some families. Another
+    architecture's calls (32 bit on x86) end the process.
     """
     if platform.machine() not in ARCHITECTURES:
         raise OSError(f"no list of system calls for {platform.machine()}")
@@ -360,6 +410,10 @@ def _filter_program() -> bytes:
         rows += [(equal, 0, 1, numbers[column]), (back, 0, 0, ERRNO | EPERM)]
     rows += [(equal, 0, 1, CLONE3[column]), (back, 0, 0, ERRNO | ENOSYS)]
     rows += [(equal, 0, 3, CLONE[column]), (load, 0, 0, 16), (any_bit, 0, 1, NEWUSER), (back, 0, 0, ERRNO | EPERM)]
+    for numbers in (SOCKET, SOCKETPAIR):
+        known = [row for family in FAMILIES for row in ((equal, 0, 1, int(family)), (back, 0, 0, ALLOW))]
+        rows += [(equal, 0, len(known) + 2, numbers[column]), (load, 0, 0, 16), *known]
+        rows += [(back, 0, 0, ERRNO | EAFNOSUPPORT)]
     rows += [(back, 0, 0, ALLOW)]
     return b"".join(struct.pack("HBBI", *row) for row in rows)
 

@@ -307,12 +307,14 @@ def start(
     timeout: float = 20.0,
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
+    user: int | None = None,
 ) -> Process:
     """Start `argv` and return when it is ready.
 
     With `port=True` it is given a free port in the environment variable `PORT`, and is ready when it accepts
     connections there. `ready` is asked every 20 ms instead, when given. `env` is added to this process's environment;
-    `cwd` is the process's private directory unless said otherwise. Raises `StartError` if it ends early or is not
+    `cwd` is the process's private directory unless said otherwise; `user` whom it runs as, which only root can choose.
+    Raises `StartError` if it ends early or is not
     ready after `timeout` seconds, and leaves nothing running then.
     """
     owner = _own()
@@ -332,6 +334,9 @@ def start(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # an interrupt goes to the kernel's group, and must not end a server with it
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
             process = Process(words, popen, directory, number, run)
             owner.running.add(process)

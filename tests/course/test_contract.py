@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from backendlab.course import contract, lesson
-from backendlab.course.judge import Limits, Outcome, judge, judge_all, setup_of
+from backendlab.course import build, contract, lesson
+from backendlab.course.judge import Limits, Outcome, judge, judge_all, not_begun, setup_of
 from backendlab.parts import ROOT
 from tests.course.conftest import NAME, edit, run
 
@@ -227,6 +229,22 @@ def test_an_answer_that_kills_its_parent_gains_nothing_and_costs_no_other(
         assert came == {place: ["passed", "passed"] for place in range(3)}
     else:
         assert set(came) == {0, 1, 2}
+
+
+def test_a_stub_gets_what_it_gets_when_it_is_run(bare: Path) -> None:
+    source = lesson.read(NAME, bare)
+    stubs = {cell.id: cell.source for cell in build.release_notebook(source, NAME).cells}
+    jobs = [(exercise, stubs[exercise.id]) for exercise in lesson.exercises(source)]
+    for place, outcomes in judge_all(setup_of(source), jobs, workers=2, limits=QUICK):
+        assert [replace(outcome, seconds=0.0) for outcome in outcomes] == not_begun(jobs[place][0])
+
+
+def test_an_answer_has_temporary_files_wherever_the_grader_keeps_its_own(
+    small: tuple[list[str], lesson.Exercise], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    answer = f"import tempfile\ntempfile.TemporaryDirectory().cleanup()\n{RIGHT}"
+    assert [outcome.result for outcome in outcomes(small, answer)] == ["passed", "passed"]
 
 
 def test_an_answer_that_hangs_when_asked_is_ended(small: tuple[list[str], lesson.Exercise]) -> None:

@@ -118,7 +118,7 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
         results.write(target)
     except OSError as error:
         raise Trouble(
-            f"The scores can't be written to {target} ({error.strerror}). The gradebook has them; say where by --csv FILE."
+            f"The scores can't be written to {target} ({error.strerror}). The gradebook has them; --csv names a file."
         ) from None
     print(f"Scores: {target}")
     if todo:
@@ -143,7 +143,7 @@ def _grade_all(
 ) -> None:
     from backendlab.course.grade import spread
 
-    limits = replace(LIMITS, whole=args.timeout, answer=min(LIMITS.answer, args.timeout))
+    limits = replace(LIMITS, whole=args.timeout, answer=min(LIMITS.answer, 0.8 * args.timeout))
     limits = replace(limits, bounds=replace(limits.bounds, memory=args.memory << 20))
     by_name = {one.student: one for one in todo}
     for one in todo:

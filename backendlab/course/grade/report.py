@@ -14,6 +14,7 @@ from backendlab.course.grade.plain import printable
 from backendlab.course.grade.submissions import Submission
 from backendlab.course.judge import Outcome
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a spreadsheet's formula begins with
 MOST_WRONG_RESULTS = 3  # of a check, that the picture names
 KINDS = ("passed", "failed", "not done", "broken")
 COLOURS = {"passed": "#0072b2", "failed": "#d55e00", "not done": "#999999", "broken": "#f0e442"}  # Okabe and Ito's
@@ -90,7 +91,7 @@ class Results:
                 if counts:
                     row = " ".join(f"{counts[kind]:>{width}}" for kind, width in zip(KINDS, (7, 7, 9, 5), strict=True))
                     lines.append(f"  {test.metadata.nbgrader.grade_id:34} {test.metadata.nbgrader.points:>6g} {row}")
-        lines += _block("Could not be graded (no score; marked in the gradebook):", self.failed)
+        lines += _block("Could not be graded (no score, and marked so):", self.failed)
         if self.refused:
             shown = ", ".join(map(ascii, self.refused[:5]))
             lines += ["", f"{len(self.refused)} folder(s) can't be a student's name, and were left alone: {shown}"]
@@ -153,12 +154,17 @@ def _block(title: str, said: dict[str, str]) -> list[str]:
         return []
     shown = list(said.items())[:20]
     more = [f"  … and {len(said) - len(shown)} more"] if len(said) > len(shown) else []
-    return ["", title, *(f"  {student}: {printable(text)[:300]}" for student, text in shown), *more]
+    return ["", title, *(f"  {_one_line(student)}: {_one_line(text)[:300]}" for student, text in shown), *more]
+
+
+def _one_line(text: str) -> str:
+    """Text by others, as a part of a line that only shows it."""
+    return " ".join(printable(text).split())
 
 
 def _summary(message: str) -> str:
     """A message short enough to be counted: alike where only numbers and addresses differ."""
-    return re.sub(r"0x[0-9a-f]+", "0x…", _first_line(message))[:110]
+    return re.sub(r"0x[0-9a-f]+", "0x…", _first_line(printable(message)))[:110]
 
 
 def _first_line(text: str) -> str:
@@ -166,8 +172,8 @@ def _first_line(text: str) -> str:
 
 
 def _for_spreadsheets(value: object) -> object:
-    """Text that a spreadsheet would take for a formula is told to be text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """Text that a spreadsheet would take for a formula is told to be text. With full-width signs it is one as well."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA else value
 
 
 def _span(seconds: float) -> str:

@@ -27,7 +27,7 @@ from distributed import Client, LocalCluster, WorkerPlugin, get_worker, wait
 
 from backendlab.course import around, lesson
 from backendlab.course.grade.submissions import Submission
-from backendlab.course.judge import ForkServer, Limits, Outcome, broken
+from backendlab.course.judge import ForkServer, Limits, Outcome, broken, not_begun
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
@@ -88,11 +88,14 @@ class Grading(WorkerPlugin):
     def judge(self, answers: dict[str, str], places: list[around.Place]) -> dict[str, list[dict[str, Any]]]:
         places = [(kind, text) for kind, text in places]
         own_cells = any(kind == around.OWN for kind, _ in places)
-        jobs = [
-            (exercise, around.answer(places, answers, self.assignment.stubs, exercise.id))
-            for exercise in self.assignment.exercises
-            if exercise.id in answers or own_cells
-        ]
+        stubs = self.assignment.stubs
+        there = [exercise for exercise in self.assignment.exercises if exercise.id in answers or own_cells]
+        untouched = [] if own_cells else [exercise for exercise in there if answers[exercise.id] == stubs[exercise.id]]
+        jobs = [(e, around.answer(places, answers, stubs, e.id)) for e in there if e not in untouched]
+        found = self._run(jobs) if jobs else {}
+        return found | {exercise.id: [asdict(outcome) for outcome in not_begun(exercise)] for exercise in untouched}
+
+    def _run(self, jobs: list[tuple[lesson.Exercise, around.Answer]]) -> dict[str, list[dict[str, Any]]]:
         with self.lock:
             for last in (False, True):
                 try:
@@ -133,11 +136,12 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
             yield client
         return
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    scratch = ROOT / ".backendlab" / "workers"  # where dask's workers may put things; there are none
+    scratch = str(ROOT / ".backendlab" / "workers")  # where dask's parts may put things; elsewhere they would stay
     # A terminal sends its Ctrl-C to all processes. The workers are to go on: they, and the thread that starts them,
     # inherit that it waits; to this process's main thread it then comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        dask.config.set({"temporary-directory": scratch})
         dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
         made = LocalCluster(
             n_workers=workers,
@@ -146,7 +150,7 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",  # with no page on it; by default it is 8787, where another may be
             security=True,  # certificates of this run's own: the port is open to everyone on this machine
             memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
-            local_directory=str(scratch),
+            local_directory=scratch,
             silence_logs=logging.CRITICAL,
         )
     finally:

@@ -56,15 +56,18 @@ def read(student: str, folder: Path, name: str, released: set[str]) -> Submissio
     found = Submission(student, path)
     try:
         found.timestamp = _timestamp(folder / "timestamp.txt")
-    except (Unreadable, OSError, ValueError, OverflowError) as error:
+    except Exception as error:  # dateutil fails in many ways on what is no time
         found.notes.append(f"timestamp.txt is not a time ({_short(error)}): taken as handed in without one")
     try:
-        cells = _cells(_text(path))
-        found.answers, notes = _answers(cells)
-        found.notes += notes
+        text, notes = _text(path)
+        cells = _cells(text)
+        found.answers, more = _answers(cells)
+        found.notes += [*notes, *more]
         found.places = around.places(cells, released)
     except Unreadable as error:
         found.trouble = str(error)
+    except OSError as error:
+        found.trouble = f"{path.name} can't be read: {error.strerror}"
     except RecursionError:
         found.trouble = f"{path.name} is JSON too deeply nested to be a notebook"
     return found
@@ -74,8 +77,9 @@ def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _text(path: Path) -> str:
-    """The text of a regular file that is the student's own: no link, no pipe, of a sensible size."""
+def _text(path: Path) -> tuple[str, list[str]]:
+    """The text of a regular file that is the student's own, no link, no pipe, of a sensible size; and notes on it."""
+    notes = []
     for part in (path.parent.parent, path.parent, path):
         if part.is_symlink():
             raise Unreadable(f"{part.name} is a link to somewhere else, not the student's own file")
@@ -85,19 +89,26 @@ def _text(path: Path) -> str:
         raise Unreadable(_missing(path)) from None
     except OSError as error:
         raise Unreadable(f"{path.name} can't be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise Unreadable(f"{path.name} is not a file")
         if about.st_nlink > 1:
-            raise Unreadable(f"{path.name} is another name of a file that lies elsewhere (a hard link)")
+            said = f"{path.name} is another name of a file that lies elsewhere (a hard link)"
+            # The one who made a link to another's file must not cost that other, whose file it is, the points.
+            if path.parent.stat().st_uid != about.st_uid:
+                raise Unreadable(f"{said}, of another owner")
+            notes.append(said)
         if about.st_size > LARGEST_NOTEBOOK:
             raise Unreadable(f"{path.name} has {about.st_size >> 20} MiB; at most {LARGEST_NOTEBOOK >> 20} are read")
-        content = file.read(LARGEST_NOTEBOOK + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(LARGEST_NOTEBOOK + 1)
+    finally:
+        os.close(descriptor)
     if not content.strip():
         raise Unreadable(f"{path.name} is empty")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig"), notes
     except UnicodeDecodeError as error:
         raise Unreadable(f"{path.name} is not UTF-8 text (byte {error.start})") from None
 
@@ -159,10 +170,12 @@ def _timestamp(path: Path) -> datetime | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable("it is not a file")
-        text = file.read(200).decode("utf-8", "replace").strip()
+        text = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+    finally:
+        os.close(descriptor)
     return parse_utc(text) if text else None
 
 
@@ -179,5 +192,9 @@ def find(submitted: Path, name: str, pattern: re.Pattern[str] | None = None) -> 
         there = folder / name
         if folder.name.startswith(".") or (pattern and not pattern.fullmatch(folder.name)):
             continue
-        if there.is_dir() or there.is_symlink():
+        try:
+            handed_in = there.is_dir() or there.is_symlink()
+        except OSError:  # a folder that we may not look into: `read` says so
+            handed_in = True
+        if handed_in:
             yield folder.name, there

@@ -1,4 +1,4 @@
-// A handler of all that nobody foresaw, which may be there: it prints, lets requests in flight end, and ends the process.
+// A handler of what nobody foresaw may be there: it prints, lets requests in flight end, and ends the process.
 import express from 'express';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 
