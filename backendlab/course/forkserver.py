@@ -552,6 +552,7 @@ def _is_number(value: Any) -> bool:
 
 
 def main(descriptor: int) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # an answer may be about this signal
     client = socket.socket(fileno=descriptor)
     with client.makefile("rb") as stream:
         order = json.loads(stream.readline())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from nbgrader.api import Gradebook
 
 from tests.course.conftest import LESSONS, NAME, make_course, run
@@ -187,3 +188,43 @@ def doubled(name: str) -> Callable[[Notebook], None]:
         notebook["cells"].insert(place + 1, {**copy.deepcopy(notebook["cells"][place]), "id": f"{name}-copy"})
 
     return change
+
+
+# ---- a run that is disturbed ----------------------------------------------------------------------------------------
+
+
+def start(course: Course, *words: str) -> subprocess.Popen[str]:
+    """`backendlab grade` in a process group of its own, as a terminal starts it."""
+    line = [sys.executable, "-m", "backendlab.cli", "grade", NAME, *words]
+    environment = {**os.environ, "PYTHONPATH": str(course.root)}
+    return subprocess.Popen(
+        line,
+        cwd=course.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a grading, and only its first process, as the kernel does when memory is short; wait until all is gone."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == [], "a killed grading has left processes behind"
+
+
+def everything(course: Course) -> dict[str, object]:
+    """All that grading leaves, but for the ids that the gradebook gives to its rows."""
+    made = sorted((course.root / "autograded").rglob("*.ipynb"))
+    with course.gradebook() as book:
+        comments = {one.student_id: course.comments(one.student_id) for one in book.assignment_submissions(NAME)}
+    return {
+        "scores": course.scores(),
+        "comments": comments,
+        "table": course.rows(),
+        "notebooks": {str(path.relative_to(course.root)): path.read_text() for path in made},
+    }

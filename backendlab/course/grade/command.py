@@ -104,6 +104,8 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
         results.refused = refused
         for one, _ in done:
             results.unchanged.append(one.student)
+            if one.trouble:
+                results.failed[one.student] = one.trouble
         if older:
             print(f"{len(older)} unchanged submission(s) were graded with other tests; --force grades them anew.")
         if todo:
@@ -112,7 +114,12 @@ def grade(args: argparse.Namespace, name: str, pattern: re.Pattern[str] | None, 
     results.finish()
     target = args.csv or course.students_folder("autograded") / f"{name}.csv"
     print(results.table())
-    results.write(target)
+    try:
+        results.write(target)
+    except OSError as error:
+        raise Trouble(
+            f"The scores can't be written to {target} ({error.strerror}). The gradebook has them; --csv names a file."
+        ) from None
     print(f"Scores: {target}")
     if todo:
         if results.results:

@@ -13,6 +13,8 @@ import json
 import logging
 import secrets
 import shutil
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import Client, LocalCluster, WorkerPlugin, get_worker, wait
 
 from backendlab.course import around, lesson
 from backendlab.course.grade.submissions import Submission
@@ -31,6 +33,7 @@ from backendlab.trouble import Trouble
 
 AHEAD = 2  # submissions on their way to each worker: the next is there when one ends
 Job = tuple[lesson.Exercise, around.Answer]
+LOOK = 10.0  # seconds without a result, after which it is looked whether there are workers
 MISSING = "the answer's cell is missing in what was handed in"
 AT_ONCE = 2  # exercises of one submission side by side in one worker: while one waits, the other computes
 
@@ -124,7 +127,7 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
     """A client of the scheduler at this address, or of a cluster of this machine's own, which ends with the block."""
     if scheduler:
         try:
-            client = Client(scheduler, timeout="10s", set_as_default=False)
+            client = Client(scheduler, timeout="10s")
         except (OSError, ValueError) as error:
             raise Trouble(f"There is no dask scheduler at {scheduler} ({error}). Start one: dask scheduler") from None
         with client:
@@ -134,19 +137,26 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
         return
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     scratch = str(ROOT / ".backendlab" / "workers")  # where dask's parts may put things; elsewhere they would stay
-    dask.config.set({"temporary-directory": scratch})
-    made = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        security=True,  # certificates of this run's own: the port is open to everyone on this machine
-        memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
-        local_directory=scratch,
-        silence_logs=logging.CRITICAL,
-    )
+    # A terminal sends its Ctrl-C to all processes. The workers are to go on: they, and the thread that starts them,
+    # inherit that it waits; to this process's main thread it then comes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with made, Client(made, set_as_default=False) as client:
+        dask.config.set({"temporary-directory": scratch})
+        dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
+        made = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # with no page on it; by default it is 8787, where another may be
+            security=True,  # certificates of this run's own: the port is open to everyone on this machine
+            memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
+            local_directory=scratch,
+            silence_logs=logging.CRITICAL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        with made, Client(made) as client:
             yield client
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -168,14 +178,13 @@ def grade_all(
         raise Trouble(f"Nothing was graded: {_short(error)}. Bring this clone to every machine.") from None
     waiting = list(reversed(submissions))
     running: dict[Any, str] = {}
-    room = as_completed(loop=client.loop)
+    lonely = False
 
     def submit() -> None:
         one = waiting.pop()
         text = json.dumps([one.answers, one.places]).encode()
         future = client.submit(grade_one, grading.name, text, pure=False, retries=2)
         running[future] = one.student
-        room.add(future)
 
     try:
         while waiting or running:
@@ -184,13 +193,23 @@ def grade_all(
             width = AHEAD * max(1, len(client.scheduler_info()["workers"]))
             while waiting and len(running) < width and not stopped():
                 submit()
-            future = next(room)
-            student = running.pop(future)
-            if future.status == "finished":
-                yield student, _outcomes(grading.assignment, json.loads(future.result()))
-            else:
-                yield student, f"it could not be graded: {_short(future.exception())}"
-            future.release()
+            try:
+                ended = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                if not client.scheduler_info()["workers"]:
+                    if stopped():
+                        return
+                    if not lonely:
+                        print("No worker is left. Waiting for one; Ctrl-C ends this.", file=sys.stderr)
+                    lonely = True
+                continue
+            for future in ended:
+                student = running.pop(future)
+                if future.status == "finished":
+                    yield student, _outcomes(grading.assignment, json.loads(future.result()))
+                else:
+                    yield student, f"it could not be graded: {_short(future.exception())}"
+                future.release()
     finally:
         for future in running:
             future.cancel()
