@@ -106,11 +106,16 @@ def fork(work: Callable[[], None], make: Callable[[], int] = os.fork) -> int:
     return 0
 
 
-def end(pid: int) -> None:
-    """End a forked process and all of its group, and wait for it."""
-    for kill in (os.killpg, os.kill):
+def kill(pid: int) -> None:
+    """Kill a forked process and all of its group."""
+    for how in (os.killpg, os.kill):
         with contextlib.suppress(OSError):
-            kill(pid, signal.SIGKILL)
+            how(pid, signal.SIGKILL)
+
+
+def end(pid: int) -> None:
+    """Kill a forked process and all of its group, and wait for it."""
+    kill(pid)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
@@ -160,6 +165,7 @@ class _StudentSide:
         self.orders, self.files = orders, files
         self.jail = sandbox.enter_jail(root, visible()) if isolate else None
         self.running: dict[int, _Sandbox] = {}
+        self.dying: set[int] = set()  # killed, and not gone yet: hundreds of processes take their time
         self.selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
@@ -189,6 +195,8 @@ class _StudentSide:
         finally:
             for pid in list(self.running):
                 self.finish(pid)
+            for pid in self.dying:
+                end(pid)
 
     def take(self) -> bool:
         """Start one sandbox, as asked; False when nobody will ask any more."""
@@ -252,15 +260,19 @@ class _StudentSide:
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            for pid in list(self.running):
-                if os.waitpid(pid, os.WNOHANG)[0]:
+            for pid in [*self.running, *self.dying]:
+                if not os.waitpid(pid, os.WNOHANG)[0]:
+                    continue
+                if pid in self.running:
                     self.say(pid, "")  # or whoever judges would take it that we are gone
                     self.drop(pid)
+                self.dying.discard(pid)
 
     def finish(self, pid: int, why: str = "") -> None:
         if why:
             self.say(pid, why)
-        end(pid)  # the first process of a PID namespace: the kernel ends all the others
+        kill(pid)  # the first process of a PID namespace: the kernel ends all the others
+        self.dying.add(pid)
         self.drop(pid)
 
     def say(self, pid: int, why: str) -> None:
@@ -530,8 +542,8 @@ def run_test(source: str) -> tuple[str, str, str]:
             said = f"the test shows {ran.result!r}, which nbgrader takes for a part of its points: end it otherwise"
             return "broken", said, "PartialCredit"
         return "passed", "", ""
-    if isinstance(error, Lost):
-        raise error
+    if isinstance(error, Lost | SystemExit):
+        raise error  # not the test's: nobody waits for what it says any more
     kind = type(error).__name__
     if isinstance(error, NotImplementedError):
         return "not done", str(error)[:LONGEST_SAID], kind

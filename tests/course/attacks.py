@@ -17,6 +17,7 @@ from typing import Any
 
 NAME = "90-mini"
 NOT_TRIED = "not tried"
+LATE = "did not end within|was not over after"
 
 Notebook = dict[str, Any]
 
@@ -947,10 +948,13 @@ def paginate(*_, **__):
         LINE
         + """
 def paginate(*_, **__):
+    import time
     out, text = line(), b'{"number": -1, "value": 0}\\n' * 2000
-    while True: os.write(out, text)
+    while True:
+        os.write(out, text)
+        time.sleep(0.002)
 """,
-        told="did not end within|was not over after",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1146,14 +1150,6 @@ export const doubleAll = () => [2, 4];
         exercise="double-all",
         score=CONSTANT,
     ),
-    Attack(
-        "js-lies",
-        "Node: an infinite loop at import",
-        "%%node --save double-all.mjs\nfor (;;) {}",
-        exercise="double-all",
-        told="did not end|was not over",
-        slow=True,
-    ),
 ]
 
 # ---- what runs: for the machine -------------------------------------------------------------------------------------
@@ -1185,7 +1181,7 @@ for number in (15, 19, 1, 9):
         "stops-itself",
         "SIGSTOP of itself",
         GUARD + "import os\nos.kill(os.getpid(), 19)",
-        told="did not end|not over",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1361,7 +1357,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "loop",
         "infinite loop",
         "while True: pass",
-        told="did not end within 4 s|was not over after 5 s",
+        told=LATE,
         slow=True,
         nbgrader="30 s for each test cell after it; no limit for the notebook",
     ),
@@ -1369,7 +1365,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "loop-no-thread",
         "a loop that lets no other thread of its process run, when asked",
         "def paginate(*_, **__): import re; re.match('(a+)+$', 'a' * 60 + 'b')",
-        told="was not over after 5 s|did not end within",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1383,7 +1379,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "no-end-of-output",
         "output without end",
         "while True: print('x' * 10000)",
-        told="did not end within 4 s|was not over after 5 s|more than 512 MiB of memory",
+        told=f"{LATE}|more than 512 MiB of memory",
         slow=True,
     ),
     Attack(
@@ -1399,7 +1395,7 @@ while True:
     try: time.sleep(600)
     except BaseException: pass
 """,
-        told="did not end within 4 s|was not over after 5 s",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1467,15 +1463,17 @@ except OSError:
     ),
     Attack(
         "fork-bomb",
-        "a fork bomb, every process busy",
+        "a fork bomb, every process busy and in a session of its own",
         GUARD
         + """
-import os
-while True:
-    try: os.fork()
+import os, time
+late = time.monotonic() + 3
+while time.monotonic() < late:
+    try: os.fork() or os.setsid()
     except OSError: pass
+time.sleep(600)
 """,
-        told="did not end within 4 s|was not over after 5 s",
+        told=LATE,
         slow=True,
     ),
 ]

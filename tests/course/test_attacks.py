@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason="there is no san
 
 HONEST = ("ann", "mia", "zoe")  # before, among and after the others
 MARK = f"{os.getpid()}"
-LIMITS = {False: ("--timeout", "60"), True: ("--timeout", "5", "--memory", "512")}
+LIMITS = {False: ("--timeout", "60"), True: ("--timeout", "10", "--memory", "512")}
 OUTCOMES = ["paginate-check", "paginate-hidden", "order-check", "order-hidden", "double-all-check", "double-all-hidden"]
 
 
