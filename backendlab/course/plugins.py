@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Config
@@ -65,6 +71,52 @@ def load(root: Path) -> Config:
     return app.config
 
 
+# ---- what students wrote, in a browser ------------------------------------------------------------------------------
+
+TAGS = [
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3"),
+    *("h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "samp", "span", "strong", "sub", "summary"),
+    *("sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+]
+
+
+# No picture: to show it, it would be fetched, by whoever looks. What is shown of code and outputs is nbconvert's own.
+
+
+class Sanitize(SanitizeHTML):
+    """nbconvert's own, of which Markdown cells are left to `safe_markdown`: it comes before rendering, and so would
+    take a `>` or `<` of prose or code for HTML.
+    """
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
+        if cell.cell_type == "markdown":
+            return cell, resources
+        return super().preprocess_cell(cell, resources, cell_index)
+
+
+@pass_context
+def safe_markdown(context: Any, source: str) -> str:
+    """Markdown as HTML in which nothing runs, loads, or stands in for a part of the page around it."""
+    exporter, sanitizer = _tools()
+    return sanitizer.sanitize_html_tags(exporter.markdown2html(context, source))
+
+
+@functools.cache
+def _tools() -> tuple[HTMLExporter, SanitizeHTML]:
+    return HTMLExporter(exclude_anchor_links=True), SanitizeHTML(tags=TAGS, attributes=_is_harmless, strip=True)
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    match tag, name:
+        case "a", "href":
+            return bool(re.match(r"https?://|mailto:|#", value))
+        case "span" | "div" | "pre" | "code", "class":
+            return bool(re.fullmatch(r"highlight( hl-\w+)?|[a-z][a-z0-9]?", value))  # Pygments' colours
+        case (("td" | "th"), ("align" | "colspan" | "rowspan")):
+            return True
+    return name == "title"
+
+
 def configure(config: Config) -> None:
     """nbgrader's settings for this course; the only place where they stand."""
     from nbgrader import preprocessors as p
@@ -87,3 +139,7 @@ def configure(config: Config) -> None:
     config.ClearSolutionsByLanguage.code_stub = STUBS
     # Whatever lies in source/NAME/ is released: never a lesson's text, which has the answers in it.
     config.CourseDirectory.ignore = [*CourseDirectory().ignore, "*.md"]
+    # What students wrote is shown in the instructor's browser and in their own: nothing of it is to run there.
+    config.GenerateFeedback.preprocessors = [p.GetGrades, Sanitize, CSSHTMLHeaderPreprocessor]
+    config.HTMLExporter.preprocessors = [Sanitize]
+    config.HTMLExporter.filters = {"markdown2html": f"{__name__}.safe_markdown"}  # comments go through it as well

@@ -470,14 +470,14 @@ SLOW = {**RIGHT, "order": "import time\ntime.sleep(0.5)\norder = sorted(letters)
 
 
 def test_an_interrupt_lets_what_is_being_graded_end(cohort: Course) -> None:
-    for number in range(12):
+    for number in range(7):
         cohort.hand_in(f"s{number:02}", SLOW)
     process = start(cohort, "--workers", "1")
     assert process.stdout
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if "1 of 12 graded" in line:
+        if "1 of 7 graded" in line:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of its processes
             break
     printed = "".join([*lines, process.communicate(timeout=120)[0]])
@@ -485,12 +485,12 @@ def test_an_interrupt_lets_what_is_being_graded_end(cohort: Course) -> None:
     waiting = re.search(r"Interrupted: (\d+) submission\(s\) are not graded yet", printed)
     assert waiting, printed
     left = int(waiting[1])
-    assert 1 <= left < 12
-    assert len(cohort.scores()) == 12 - left
+    assert 1 <= left < 7
+    assert len(cohort.scores()) == 7 - left
     status, printed = cohort.grade()
     assert status == 0, printed
-    assert graded(printed) == (left, 12 - left)
-    assert cohort.scores() == {f"s{number:02}": ALL for number in range(12)}
+    assert graded(printed) == (left, 7 - left)
+    assert cohort.scores() == {f"s{number:02}": ALL for number in range(7)}
 
 
 def test_scores_of_a_regrade_that_was_interrupted_are_not_taken_for_new(cohort: Course) -> None:
@@ -549,7 +549,8 @@ def machines(folder: Path, root: Path, count: int) -> Iterator[tuple[str, list[s
             time.sleep(0.1)
         address = json.loads(about.read_text())["address"]
         with Client(address) as client:
-            client.wait_for_workers(count, timeout=60)
+            if count:
+                client.wait_for_workers(count, timeout=60)
         yield address, processes[1:]
     finally:
         for process in reversed(processes):
