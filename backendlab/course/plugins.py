@@ -11,10 +11,10 @@ from typing import Any
 
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+from traitlets import Bool
 from traitlets.config import Config
 
 from backendlab.course.lesson import NOT_DONE
@@ -80,6 +80,24 @@ TAGS = [
 ]
 
 
+# A test's outcome, in feedback, is seen at a glance; `In [ ]` says nothing there.
+LOOK = """
+div.prompt { display: none; }
+summary { display: list-item; cursor: pointer; color: #0072b2; }
+div.output_area pre { border-width: 0 0 0 5px; border-radius: 0; white-space: pre-wrap; }
+div.output_stdout pre { border-color: #0072b2; background: #eef6fb; }
+div.output_error pre { border-color: #d55e00; background: #fdf1ea; }
+"""
+
+
+class Look(NbGraderPreprocessor):
+    """Our styles, after nbconvert's."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        resources.setdefault("inlining", {}).setdefault("css", []).append(LOOK)
+        return nb, resources
+
+
 # No picture: to show it, it would be fetched, by whoever looks. What is shown of code and outputs is nbconvert's own.
 
 
@@ -87,6 +105,8 @@ class Sanitize(SanitizeHTML):
     """nbconvert's own, of which Markdown cells are left to `safe_markdown`: it comes before rendering, and so would
     take a `>` or `<` of prose or code for HTML.
     """
+
+    enabled = Bool(True)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, cell_index: int) -> tuple[NotebookNode, Any]:
         if cell.cell_type == "markdown":
@@ -140,6 +160,6 @@ def configure(config: Config) -> None:
     # Whatever lies in source/NAME/ is released: never a lesson's text, which has the answers in it.
     config.CourseDirectory.ignore = [*CourseDirectory().ignore, "*.md"]
     # What students wrote is shown in the instructor's browser and in their own: nothing of it is to run there.
-    config.GenerateFeedback.preprocessors = [p.GetGrades, Sanitize, CSSHTMLHeaderPreprocessor]
+    config.GenerateFeedback.preprocessors = [p.GetGrades, Sanitize, Look]
     config.HTMLExporter.preprocessors = [Sanitize]
     config.HTMLExporter.filters = {"markdown2html": f"{__name__}.safe_markdown"}  # comments go through it as well
