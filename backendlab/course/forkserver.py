@@ -238,9 +238,6 @@ class _StudentSide:
         os.close(network)
         control.close()
 
-        os.environ["TMPDIR"] = "/tmp"  # the machine's own may lie where nothing is to be seen from here
-        tempfile.tempdir = None
-
         def answering() -> None:
             os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"  # the grader's own may be elsewhere, and is not there now
             student.confine(Path("/tmp/work"), self.files)
