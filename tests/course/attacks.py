@@ -649,7 +649,7 @@ db = sqlite3.connect("@COURSE@/gradebook.db")
 db.execute("update grade set manual_score = 495")
 db.commit()
 """),
-        told="unable to open database file",
+        told="unable to open database file|no such table",
         nbgrader="495 of 15 for itself, 0 for the neighbour",
     ),
     Attack(
@@ -1559,7 +1559,7 @@ LOOKS: dict[str, tuple[str, str]] = {  # what is tried: how, and what comes of i
         "'GRADERS_SECRET' in os.environ",
         r"\(\[\], False\)",
     ),
-    "where it may write": ("can_write()", r"\['/tmp', '/tmp/work'\]"),
+    "where it may write": ("can_write()", r"\['/tmp'(, '/tmp/[^']*')*\]"),
     "Python's own library": ("open(json.__file__, 'a')", "OSError.*Read-only file system.*|PermissionError.*"),
     "settings of the kernel": ("open('/proc/sys/kernel/core_pattern', 'w')", "PermissionError.*|OSError.*Read-only.*"),
     "the kernel's own levers": ("open('/proc/sysrq-trigger', 'w')", "PermissionError.*|FileNotFoundError.*|OSError.*"),

@@ -198,6 +198,8 @@ def graded(request: pytest.FixtureRequest) -> Graded:
 
 @pytest.mark.parametrize("attack", EVERY, ids=lambda attack: attack.student)
 def test_an_attack_gains_nothing(attack: Attack, request: pytest.FixtureRequest) -> None:
+    if attack.folder is attacks.hard_link and os.geteuid() != 0:
+        pytest.skip("only root can give the folder to another, and without another it is one's own file")
     there: Graded = request.getfixturevalue("slow" if attack.slow else "quick")
     score, needs_manual, most = there.gradebook()[attack.student]
     said = there.feedback(attack.student)
