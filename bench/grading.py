@@ -24,6 +24,9 @@ What makes it fair:
 - No two submissions of a kind are the same text: each answer ends in a comment with its number.
 - Before any ratio is believed, all sides must have given each kind the same points in every test; else exit status 1.
 
+One worker has two exercises under way, so that one computes while the other waits: where two cores are free it uses
+more than one, and `workers_gain` shows what is left for a second worker to gain.
+
 Memory is the sum of PSS (pages shared by n processes count 1/n each) of the command and all processes below it, the
 students' included, sampled every half second or less often; its highest value, and that of the command itself, in which
 a cohort's size would show.
@@ -36,6 +39,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -373,9 +377,11 @@ def report(runs: list[Measured]) -> dict[str, Any]:
         "peak_mb_by_submissions": {n: round(run.peak_mb) for n, run in ours.items()},
         "own_mb_by_submissions": {n: round(run.own_mb) for n, run in ours.items()},
     }
-    if len(ours) > 1:  # what one more submission takes: the start-up is not in it
-        small, large = ours[min(ours)], largest
-        found["seconds_each_more"] = round((large.seconds - small.seconds) / (large.count - small.count), 3)
+    for side, there in ((OURS, ours), (ONE, one), ("bare", limit)):
+        if len(there) > 1:  # what one more submission takes: the start-up, most of it imports, is not in it
+            few, many = there[min(there)], there[max(there)]
+            more = round((many.seconds - few.seconds) / (many.count - few.count), 3)
+            found.setdefault("seconds_each_more", {})[side] = more
     return found
 
 
@@ -401,6 +407,7 @@ def main() -> int:
     if args.bare_worker:
         bare_worker(args.bare_worker)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a folder and a command of ours are to be ended with us
     begun = time.monotonic()
     runs: list[Measured] = []
     left_out: list[str] = []

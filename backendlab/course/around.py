@@ -155,7 +155,7 @@ def needed(given: Answer, known: Iterable[str]) -> tuple[list[str], list[str]]:
             return [above[at][0] for at in sorted(chosen_above)], [below[at][0] for at in sorted(chosen_below)]
 
 
-FILE = r"[\w-]+\.(?:mjs|cjs|js|json|py|sql|txt|csv)\b"
+FILE = r"(?<![\w-])[\w-]+\.(?:mjs|cjs|js|json|py|sql|txt|csv)\b"
 
 
 def _names(cell: str) -> tuple[set[str], set[str]]:

@@ -63,17 +63,20 @@ def release_notebook(source: NotebookNode, name: str) -> NotebookNode:
 def generate_assignment(root: Path, name: str, *, gradebook: bool = True) -> NotebookNode:
     """Run nbgrader's `generate_assignment` in the course folder `root`; returns the released notebook.
 
-    Its gradebook learns of it unless `gradebook` is false. Raises `LessonError` in nbgrader's words if it refuses.
+    With `gradebook`, by the course's own settings, and its gradebook learns of it. Raises `LessonError` in nbgrader's
+    words if it refuses.
     """
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
-    from backendlab.course.plugins import configure
+    from backendlab.course import plugins
 
-    config = Config()
-    configure(config)
-    config.CourseDirectory.root = str(root)
-    if not gradebook:
+    if gradebook:
+        config = plugins.load(root)
+    else:
+        config = Config()
+        plugins.configure(config)
+        config.CourseDirectory.root = str(root)
         config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     # nbgrader starts alembic by its bare name, and this may run without the environment being activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"

@@ -85,13 +85,16 @@ def run_cells(cells: Iterable[str]) -> BaseException | None:
 
 
 def fork(work: Callable[[], None], make: Callable[[], int] = os.fork) -> int:
-    """Run `work` in a forked process that leads a group of its own and never returns here."""
+    """Run `work` in a forked process that leads a session of its own and never returns here.
+
+    A session, because many kernels share the processor's time out by session (autogroup) before they do by process.
+    """
     pid = make()
     if pid:
         return pid
     code = 1
     try:
-        os.setpgid(0, 0)
+        os.setsid()
         atexit._clear()  # the parent's farewells are not ours
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         work()
@@ -103,13 +106,26 @@ def fork(work: Callable[[], None], make: Callable[[], int] = os.fork) -> int:
     return 0
 
 
-def end(pid: int) -> None:
-    """End a forked process and all of its group, and wait for it."""
-    for kill in (os.killpg, os.kill):
+def kill(pid: int) -> None:
+    """Kill a forked process and all of its group."""
+    for how in (os.killpg, os.kill):
         with contextlib.suppress(OSError):
-            kill(pid, signal.SIGKILL)
+            how(pid, signal.SIGKILL)
+
+
+def end(pid: int) -> None:
+    """Kill a forked process and all of its group, and wait for it."""
+    kill(pid)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
+
+
+def wait(pid: int, seconds: float) -> None:
+    """Wait so long for the end of a forked process."""
+    last = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while not os.waitpid(pid, os.WNOHANG)[0] and time.monotonic() < last:
+            time.sleep(0.001)
 
 
 def close_all_but(*kept: int) -> None:
@@ -149,6 +165,7 @@ class _StudentSide:
         self.orders, self.files = orders, files
         self.jail = sandbox.enter_jail(root, visible()) if isolate else None
         self.running: dict[int, _Sandbox] = {}
+        self.dying: set[int] = set()  # killed, and not gone yet: hundreds of processes take their time
         self.selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
@@ -178,6 +195,8 @@ class _StudentSide:
         finally:
             for pid in list(self.running):
                 self.finish(pid)
+            for pid in self.dying:
+                end(pid)
 
     def take(self) -> bool:
         """Start one sandbox, as asked; False when nobody will ask any more."""
@@ -219,9 +238,6 @@ class _StudentSide:
         os.close(network)
         control.close()
 
-        os.environ["TMPDIR"] = "/tmp"  # the machine's own may lie where nothing is to be seen from here
-        tempfile.tempdir = None
-
         def answering() -> None:
             os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"  # the grader's own may be elsewhere, and is not there now
             student.confine(Path("/tmp/work"), self.files)
@@ -241,16 +257,24 @@ class _StudentSide:
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            for pid in list(self.running):
-                if os.waitpid(pid, os.WNOHANG)[0]:
+            for pid in [*self.running, *self.dying]:
+                if not os.waitpid(pid, os.WNOHANG)[0]:
+                    continue
+                if pid in self.running:
+                    self.say(pid, "")  # or whoever judges would take it that we are gone
                     self.drop(pid)
+                self.dying.discard(pid)
 
     def finish(self, pid: int, why: str = "") -> None:
         if why:
-            with contextlib.suppress(OSError):
-                self.running[pid].control.sendall(json.dumps({"over": why}).encode())
-        end(pid)  # the first process of a PID namespace: the kernel ends all the others
+            self.say(pid, why)
+        kill(pid)  # the first process of a PID namespace: the kernel ends all the others
+        self.dying.add(pid)
         self.drop(pid)
+
+    def say(self, pid: int, why: str) -> None:
+        with contextlib.suppress(OSError):
+            self.running[pid].control.sendall(json.dumps({"over": why}).encode())
 
     def drop(self, pid: int) -> None:
         one = self.running.pop(pid)
@@ -353,7 +377,7 @@ class _JudgeSide:
                         self.finish(run, late=True)
         finally:
             for run in list(self.runs.values()):
-                self.finish(run)
+                self.finish(run, silent=True)
 
     def take(self, message: Message) -> None:
         if "drop" in message:
@@ -389,24 +413,26 @@ class _JudgeSide:
         *lines, rest = run.said.split(b"\n")
         run.said = bytearray(rest)
         for line in lines:
+            said = json.loads(line)
+            if "lost" in said:
+                sys.exit(1)  # whoever asked starts another of us, and has all that was not told yet judged anew
             run.told += 1
-            self.tell({"job": run.job, "outcome": json.loads(line)})
+            self.tell({"job": run.job, "outcome": said})
         if not chunk:
             self.finish(run)
 
-    def finish(self, run: _Run, *, late: bool = False) -> None:
+    def finish(self, run: _Run, *, late: bool = False, silent: bool = False) -> None:
         """End a judging process, which ends the student's; by force if it takes no word."""
         del self.runs[run.job]
         self.selector.unregister(run.report)
         with contextlib.suppress(OSError):
             os.kill(run.pid, signal.SIGTERM)
-        last = time.monotonic() + 2.0
-        with contextlib.suppress(ChildProcessError):
-            while not os.waitpid(run.pid, os.WNOHANG)[0] and time.monotonic() < last:
-                time.sleep(0.001)
+        wait(run.pid, 2.0)
         end(run.pid)
         os.close(run.report)
         shutil.rmtree(run.folder, ignore_errors=True)
+        if silent:
+            return
         for test in run.tests[run.told :]:
             result, said = "broken", "the process that ran the test ended"
             if late:
@@ -426,6 +452,13 @@ def _judge(report: int, questions: socket.socket, control: socket.socket, user: 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the parent's word that this takes too long
     become_quiet()
     ended = _Ended(control)
+    try:
+        _judge_with(report, questions, ended, user, job)
+    except Lost:
+        os.write(report, b'{"lost": true}\n')
+
+
+def _judge_with(report: int, questions: socket.socket, ended: _Ended, user: int, job: Message) -> None:
     late, ours = ended.wait_for_sandbox(user)
     late = late or _wait_for_answer(questions, job["answer"], job["limits"]["answer"], ended)
     shell().push({"student": student.remote(questions, ended.why)})
@@ -440,12 +473,16 @@ def _judge(report: int, questions: socket.socket, control: socket.socket, user: 
         os.write(report, json.dumps(outcome).encode() + b"\n")
 
 
+class Lost(Exception):
+    """The student's side is gone: no answer can be judged any more, and none is to blame."""
+
+
 class _Ended:
     """What the student's side says of the sandbox: that it is ready, or why it was ended."""
 
     def __init__(self, control: socket.socket):
         self.control = control
-        self.said = ""
+        self.said, self.heard = "", False
 
     def wait_for_sandbox(self, user: int) -> tuple[str, bool]:
         """What went wrong, or nothing, and whether that was ours. Joins the sandbox's network."""
@@ -463,11 +500,16 @@ class _Ended:
         return "", False
 
     def why(self) -> str:
-        """Why the sandbox was ended, if it was and the student's side said so."""
-        if not self.said:
+        """Why the sandbox was ended, if the student's side said so. Raises `Lost` where that is gone itself."""
+        if not self.heard:
             self.control.settimeout(0.2)
-            with contextlib.suppress(OSError, ValueError):
-                self.said = json.loads(self.control.recv(4096))["over"]
+            with contextlib.suppress(TimeoutError):
+                said = b""
+                with contextlib.suppress(ConnectionError):
+                    said = self.control.recv(4096)
+                if not said:
+                    raise Lost("the process that makes sandboxes was ended from outside")
+                self.said, self.heard = json.loads(said)["over"], True
         return self.said
 
 
@@ -497,6 +539,8 @@ def run_test(source: str) -> tuple[str, str, str]:
             said = f"the test shows {ran.result!r}, which nbgrader takes for a part of its points: end it otherwise"
             return "broken", said, "PartialCredit"
         return "passed", "", ""
+    if isinstance(error, Lost | SystemExit):
+        raise error  # not the test's: nobody waits for what it says any more
     kind = type(error).__name__
     if isinstance(error, NotImplementedError):
         return "not done", str(error)[:LONGEST_SAID], kind
@@ -553,13 +597,15 @@ def main(descriptor: int) -> None:
         said.close()
         side.serve()
 
-    fork(student_side)
+    students = fork(student_side)
     taken.close()
     said.close()
     text, descriptors, _, _ = socket.recv_fds(hello, 4096, 1)
     client.sendall((text or b'{"broken": "the process that makes sandboxes ended"}') + b"\n")
     client.setblocking(False)
     _JudgeSide(client, orders, folder, files, descriptors[0] if descriptors else -1).serve()
+    orders.close()  # the student's side ends its sandboxes then; who waits for us is to find nothing left
+    wait(students, 8.0)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from jinja2 import pass_context
@@ -15,6 +18,7 @@ from traitlets import Bool
 from traitlets.config import Config
 
 from backendlab.course.lesson import NOT_DONE
+from backendlab.trouble import Trouble
 
 STUBS = {
     "python": f'# YOUR CODE HERE\nraise NotImplementedError("{NOT_DONE}")',
@@ -45,6 +49,26 @@ class FoldHints(NbGraderPreprocessor):
         if "hint" in cell.metadata.get("tags", []):
             cell.source = f"<details><summary>Hint</summary>\n\n{cell.source}\n\n</details>"
         return cell, resources
+
+
+def load(root: Path) -> Config:
+    """The settings of the course in `root`, as nbgrader's own commands read them there."""
+    from nbgrader.apps import NbGrader
+
+    if not (root / "nbgrader_config.py").exists():
+        raise Trouble(f"There is no nbgrader_config.py in {root}: run this in the course's folder.")
+    app = NbGrader()
+    app.log_level = "ERROR"
+    before = Path.cwd()
+    try:
+        os.chdir(root)
+        app.load_config_file()  # looks in the working directory, and then where Jupyter's settings are
+    finally:
+        os.chdir(before)
+    if str(root) not in sys.path:
+        sys.path.append(str(root))  # where nbgrader's commands find the course's plug-ins
+    app.config.CourseDirectory.root = str(root)
+    return app.config
 
 
 # ---- what students wrote, in a browser ------------------------------------------------------------------------------

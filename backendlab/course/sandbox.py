@@ -55,6 +55,8 @@ class Bounds:
     cpu: int = 180
 
 
+MANY = 64  # threads and processes of one sandbox, beyond which they give way; Node has a dozen
+
 # System folders that programs need: shown read-only where they exist. Nothing in them is private to anyone.
 VISIBLE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 VISIBLE_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime", "mime.types")
@@ -158,9 +160,10 @@ class Jail:
     def exceeded(self, first: int, bounds: Bounds) -> str:
         """What the process `first` and all below it hold too much of, as "more than …", or nothing.
 
-        Pages shared by forks are counted once: a fork of a large process isn't large.
+        Pages shared by forks are counted once: a fork of a large process isn't large. Where there are many threads and
+        processes, they give way to everyone else's: a fork bomb is not to take the time of another's answer.
         """
-        pids, memory, files = [first], 0, 0
+        pids, tasks, memory, files = [first], 0, 0, 0
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
                 there = Path(f"/proc/{pid}")
@@ -168,6 +171,9 @@ class Jail:
                 files += len(list((there / "fd").iterdir()))
                 for task in (there / "task").iterdir():
                     pids += map(int, (task / "children").read_text().split())
+                    tasks += 1
+                    if tasks > MANY:
+                        self._give_way(task)
         if files > bounds.open_files:
             return f"more than {bounds.open_files} open files"
         # No sandbox can hold more memory out of its processes' sight than there is of that kind on the machine.
@@ -177,6 +183,12 @@ class Jail:
         if shared > bounds.memory and memory <= bounds.memory:
             memory = sum(self._shared_memory(pids).values())
         return f"more than {bounds.memory >> 20} MiB of memory" if memory > bounds.memory else ""
+
+    def _give_way(self, task: Path) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(task.name), 19)
+            # Where the kernel groups processes by session (autogroup), that counts among those of one group only.
+            (task.parent.parent / "autogroup").write_text("19")
 
     def _own_memory(self, pid: int) -> int:
         """Bytes that a process holds; of a page that it shares with others, its part."""
@@ -283,6 +295,8 @@ def enter_sandbox(jail: Jail, bounds: Bounds) -> int:
     with socket.socket() as any_socket:  # bring the loopback up: SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # if the machine runs out of memory, this is to go first
     if os.geteuid() == 0 and _is_root_outside():
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)

@@ -17,6 +17,7 @@ from typing import Any
 
 NAME = "90-mini"
 NOT_TRIED = "not tried"
+LATE = "did not end within|was not over after"
 
 Notebook = dict[str, Any]
 
@@ -200,6 +201,16 @@ def double(cells: list[dict[str, Any]], answer: dict[str, Any]) -> None:
 
 def other_too(cells: list[dict[str, Any]], answer: dict[str, Any]) -> None:
     cells.append({**answer, "id": "another", "source": "raise SystemExit"})
+
+
+def own_cells(*texts: str) -> Callable[[Notebook], None]:
+    """Cells of the student's own above the answer, which may be brought along with it."""
+
+    def add(cells: list[dict[str, Any]], answer: dict[str, Any]) -> None:
+        at = cells.index(answer)
+        cells[at:at] = [{**answer, "id": f"own-{n}", "metadata": {}, "source": text} for n, text in enumerate(texts)]
+
+    return cells_with(add)
 
 
 # ---- what is handed in ----------------------------------------------------------------------------------------------
@@ -511,25 +522,53 @@ SUBMITTED = [
         score=3.0,
     ),
     Attack("long-answer", "an answer of 10 MB", answer="#" * 10_000_000, told="too long to be graded"),
+    Attack(
+        "own-cells",
+        "cells of the student's own that nothing needs: an end, a loop, deep nesting, no Python, 199,000 letters",
+        RIGHT,
+        notebook=own_cells(
+            "import os; os._exit(0)",
+            "while True: pass",
+            "(" * 5000 + ")" * 5000,
+            "def (",
+            "%%node --save " + "a" * 100_000,
+            "text = '" + "a" * 80_000 + "'",
+        ),
+        score=3.0,
+    ),
+    Attack(
+        "own-cell-ends",
+        "a cell of the student's own that the answer needs, and that ends the process",
+        "def paginate(items, page, size): return helper(items, page, size)",
+        notebook=own_cells("import os\ndef helper(*_): return [3]\nos._exit(0)"),
+        told="ended the process",
+    ),
+    Attack(
+        "own-cell-tests",
+        "a cell of the student's own that bears the names of the tests' tools",
+        "def paginate(*_, **__): return student",
+        notebook=own_cells("student = expect = [3]\ndef run_test(*_): return 'passed', '', ''"),
+        score=1.0,
+    ),
 ]
 
 NAMES = {  # a folder's name, and what is special with it
     "-rf": "a student's folder called `-rf`",
-    "two\nlines": "a student's folder with a line break in its name",
     "x" * 255: "a student's folder of 255 characters",
     "=HYPERLINK(1)": "a student's name that is a spreadsheet's formula",
     "＝1+1": "the same with a full-width sign",
-    "\x1b[2J\x1b]0;owned\x07": "terminal codes in a student's name",
-    "ada\u202egnp\u200b": "characters in a student's name that write backwards, or can't be seen",
     "a..": "a student's folder called `a..`",
     "';DROP TABLE student;--": "SQL in a student's name",
     "$(touch @CANARY@)": "a shell's substitution in a student's name",
     "{student_id}[a-z]*": "braces and wildcards in a student's name",
-    "<script>alert(1)": "a script in a student's name",
 }
-
-NO_TEXT = os.fsdecode(b"not-utf8-\xff")  # a folder's name that is no text, which no gradebook takes
-
+NO_NAMES = {  # folders that can't be a student's
+    "two\nlines": "a student's folder with a line break in its name",
+    "\x1b[2J\x1b]0;owned\x07": "terminal codes in a student's name",
+    "ada\u202egnp\u200b": "characters in a student's name that write backwards, or can't be seen",
+    "<script>alert(1)": "a script in a student's name",
+    os.fsdecode(b"not-utf8-\xff"): "a student's folder whose name is no UTF-8",
+}
 HIDDEN = ("..x", ".ipynb_checkpoints")
 
 # ---- what runs: for the points --------------------------------------------------------------------------------------
@@ -909,10 +948,13 @@ def paginate(*_, **__):
         LINE
         + """
 def paginate(*_, **__):
+    import time
     out, text = line(), b'{"number": -1, "value": 0}\\n' * 2000
-    while True: os.write(out, text)
+    while True:
+        os.write(out, text)
+        time.sleep(0.002)
 """,
-        told="did not end within|was not over after",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1108,14 +1150,6 @@ export const doubleAll = () => [2, 4];
         exercise="double-all",
         score=CONSTANT,
     ),
-    Attack(
-        "js-lies",
-        "Node: an infinite loop at import",
-        "%%node --save double-all.mjs\nfor (;;) {}",
-        exercise="double-all",
-        told="did not end|was not over",
-        slow=True,
-    ),
 ]
 
 # ---- what runs: for the machine -------------------------------------------------------------------------------------
@@ -1147,7 +1181,7 @@ for number in (15, 19, 1, 9):
         "stops-itself",
         "SIGSTOP of itself",
         GUARD + "import os\nos.kill(os.getpid(), 19)",
-        told="did not end|not over",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1323,7 +1357,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "loop",
         "infinite loop",
         "while True: pass",
-        told="did not end within 4 s",
+        told=LATE,
         slow=True,
         nbgrader="30 s for each test cell after it; no limit for the notebook",
     ),
@@ -1331,13 +1365,13 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "loop-no-thread",
         "a loop that lets no other thread of its process run, when asked",
         "def paginate(*_, **__): import re; re.match('(a+)+$', 'a' * 60 + 'b')",
-        told="was not over after 5 s|did not end within",
+        told=LATE,
         slow=True,
     ),
     Attack(
         "just-in-time",
-        "sleeps until just before the limit, then answers",
-        python("import time\ntime.sleep(2.5)", right=True),
+        "sleeps for as long as it may, then answers",
+        python("import time\ntime.sleep(1.5)", right=True),
         score=3.0,
         slow=True,
     ),
@@ -1345,7 +1379,7 @@ def paginate(*_, **__): raise ValueError(f"made {made} MiB")
         "no-end-of-output",
         "output without end",
         "while True: print('x' * 10000)",
-        told="did not end within 4 s",
+        told=f"{LATE}|more than 512 MiB of memory",
         slow=True,
     ),
     Attack(
@@ -1361,7 +1395,7 @@ while True:
     try: time.sleep(600)
     except BaseException: pass
 """,
-        told="did not end within 4 s",
+        told=LATE,
         slow=True,
     ),
     Attack(
@@ -1414,38 +1448,32 @@ while True:
         "memory of the kernel's: sockets and pipes, full and never read",
         GUARD
         + """
-import os, socket
+import os, socket, time
+for _ in range(3): os.fork()
 kept = []
-def fill():
-    try:
-        while True:
-            kept.append(socket.socketpair())
-            for one in kept[-1]:
-                one.setblocking(False)
-                try:
-                    while True: one.send(bytes(65536))
-                except BlockingIOError: pass
-    except OSError: pass
-    import time
+try:
+    while True:
+        kept.append(socket.socketpair())
+        kept[-1][0].send(bytes(65536))
+except OSError:
     time.sleep(600)
-for _ in range(20):
-    if os.fork() == 0: fill()
-fill()
 """,
-        told="open files|memory",
+        told="used more than 8192 open files",
         slow=True,
     ),
     Attack(
         "fork-bomb",
-        "a fork bomb, every process busy",
+        "a fork bomb, every process busy and in a session of its own",
         GUARD
         + """
-import os
-while True:
-    try: os.fork()
+import os, time
+late = time.monotonic() + 3
+while time.monotonic() < late:
+    try: os.fork() or os.setsid()
     except OSError: pass
+time.sleep(600)
 """,
-        told="did not end within 4 s|memory",
+        told=LATE,
         slow=True,
     ),
 ]
@@ -1614,7 +1642,10 @@ LOOKS: dict[str, tuple[str, str]] = {  # what is tried: how, and what comes of i
         "{resource.setrlimit(k, (resource.RLIM_INFINITY,) * 2) for k in (resource.RLIMIT_DATA, resource.RLIMIT_NPROC)}",
         "ValueError.*not allowed.*|PermissionError.*",
     ),
-    "to be spared when memory runs out": ("open('/proc/self/oom_score_adj', 'w').write('-1000')", "PermissionError.*"),
+    "to be spared when memory runs out": (
+        "os.write(os.open('/proc/self/oom_score_adj', os.O_WRONLY), b'-1000')",
+        "PermissionError.*",
+    ),
     "to be run before all others": ("os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))", "PermissionError.*"),
     "to be run more often": ("os.setpriority(os.PRIO_PROCESS, 0, -5)", "PermissionError.*"),
     "the clock": ("__import__('time').clock_settime(0, 0)", "PermissionError.*"),
@@ -1657,16 +1688,34 @@ def _words(expression: str) -> str:
 
 def table() -> str:
     rows = [(a.what, a.nbgrader, outcome(a)) for a in EVERY]
-    rows += [
-        (what, NOT_TRIED, "graded under that name, the name shown without its control characters")
-        for what in NAMES.values()
-    ]
+    rows += [(what, NOT_TRIED, "3 of 3, under that name") for what in NAMES.values()]
+    rows += [(what, NOT_TRIED, "left alone, a person is told") for what in NO_NAMES.values()]
     rows += [(f"in the sandbox: {name}", NOT_TRIED, f"`{_words(came)}`") for name, (_, came) in LOOKS.items()]
     text = "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
     return HEAD + "| what a student hands in | plain nbgrader 0.9.6 | here |\n| --- | --- | --- |\n" + text
 
 
-HEAD = """# What was tried
+HEAD = """# What students may try, and what comes of it
+
+Every row is a test (`tests/course/test_attacks.py`): a cohort in which one student each does this, with honest students
+before, among and after them, is graded by `backendlab grade`. For all of them holds: the honest get exactly what is
+theirs; `source/`, `submitted/`, `release/`, the package, a file in the grader's home and one in `/tmp` are what they
+were; no process and no directory is left; what the instructor sees in the terminal has no control characters. "As for a
+constant" means that the attack earned what a function earns that always returns what the visible check shows: no
+attack earned more than an honest answer that says the same.
+
+The middle column is what the same did to `nbgrader autograde` 0.9.6 in our measurements, "not tried" where we didn't.
+
+What no row can promise:
+
+- What a driver (`student.drive`, `student.node`) sees from inside is the student's word: whoever forges its report
+  must know what to forge. Tests judge from outside what can be judged from there.
+- What a test asks, the answer learns, and may tell in a message: hidden tests hide what they expect, not what they ask.
+- Shared memory that no process has mapped wholly is measured exactly where the grader is root; else by what is mapped
+  of it. A sandbox's processes are the first that the kernel ends when the machine runs out of memory.
+- The kernel is shared. For people whom you would not give an account on the machine, grade in a virtual machine.
+- `nbgrader zip_collect` and the exchange are nbgrader's own: a zip that unfolds to a gigabyte still does.
+
 """
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ What they are stands in `attacks.py`; docs/attacks.md is the same as a table. Th
 limits so short that it may be waited for; each attack is then a test of its own.
 """
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -15,6 +16,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,8 +27,10 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from backendlab.course import sandbox
+from backendlab.course import lesson, sandbox
+from backendlab.course.judge import ForkServer, setup_of
 from backendlab.parts import ROOT
+from backendlab.trouble import Trouble
 from tests.course import attacks
 from tests.course.attacks import EVERY, LOOKS, NAME, NAMES, RIGHT, RIGHT_JS, Attack
 from tests.course.conftest import make_course, run
@@ -34,7 +39,7 @@ pytestmark = pytest.mark.skipif(bool(sandbox.why_not()), reason="there is no san
 
 HONEST = ("ann", "mia", "zoe")  # before, among and after the others
 MARK = f"{os.getpid()}"
-LIMITS = {False: ("--timeout", "60"), True: ("--timeout", "5", "--memory", "512")}
+LIMITS = {False: ("--timeout", "60"), True: ("--timeout", "8", "--memory", "512")}
 OUTCOMES = ["paginate-check", "paginate-hidden", "order-check", "order-hidden", "double-all-check", "double-all-hidden"]
 
 
@@ -53,7 +58,7 @@ class Graded:
         for student in HONEST:
             self.hand_in(student, {"paginate": RIGHT} if slow else {"paginate": RIGHT, "double-all": RIGHT_JS})
         if not slow:
-            for student in (attacks.NO_TEXT, *attacks.HIDDEN):
+            for student in (*attacks.NO_NAMES, *attacks.HIDDEN):
                 self.hand_in(student, {"paginate": RIGHT})
         for student, attack in students.items():
             self.hand_in(student, {attack.exercise: attack.answer} if attack.answer else {}, attack)
@@ -66,7 +71,8 @@ class Graded:
         assert "Scores: " in self.printed, self.printed[-6000:]
         self.after = self.state()
         self.left = [path.name for path in self.tmp.iterdir()]
-        self.processes = [process for process in psutil.process_iter() if self.is_ours(process)]
+        ours = [process for process in psutil.process_iter() if self.is_ours(process)]
+        _, self.processes = psutil.wait_procs(ours, timeout=10)  # a killed process takes its time where many run
 
     def hand_in(self, student: str, answers: dict[str, str], attack: Attack | None = None) -> None:
         """Write a submission with the stub's place taken by answers; cells without an answer are left out."""
@@ -139,11 +145,15 @@ def what_is(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A course that is released."""
-    root = make_course(tmp_path_factory.mktemp("attacks") / "course")
+    """A course that is released, to be copied."""
+    root = make_course(tmp_path_factory.mktemp("released") / "course")
     status, printed = run(root, "release", NAME, "--cohort", "autumn", "--seed", "7")
     assert status == 0, printed
     return root
+
+
+def copied(released: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(released, folder / "course", symlinks=True))
 
 
 @pytest.fixture(scope="module")
@@ -168,20 +178,17 @@ def named(names: dict[str, str]) -> dict[str, Attack]:
 
 
 @pytest.fixture(scope="module")
-def quick(released: Path, canary: tuple[Path, int]) -> Graded:
+def quick(released: Path, canary: tuple[Path, int], tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    folder = tmp_path_factory.mktemp("quick")
     students = {attack.student: attack for attack in [*EVERY, *attacks.looking()] if not attack.slow}
-    return Graded(released, released.parent, *canary, {**students, **named(NAMES)}, slow=False)
+    return Graded(copied(released, folder), folder, *canary, {**students, **named(NAMES)}, slow=False)
 
 
 @pytest.fixture(scope="module")
-def slow(released: Path, quick: Graded, canary: tuple[Path, int], tmp_path_factory: pytest.TempPathFactory) -> Graded:
+def slow(released: Path, canary: tuple[Path, int], tmp_path_factory: pytest.TempPathFactory) -> Graded:
     folder = tmp_path_factory.mktemp("slow")
-    root = folder / "course"
-    left_out = shutil.ignore_patterns("submitted", "autograded", "gradebook.db", "__pycache__")
-    shutil.copytree(released, root, symlinks=True, ignore=left_out)
-    status, printed = run(root, "release", NAME, "--cohort", "autumn", "--seed", "7")
-    assert status == 0, printed
-    return Graded(root, folder, *canary, {attack.student: attack for attack in EVERY if attack.slow}, slow=True)
+    students = {attack.student: attack for attack in EVERY if attack.slow}
+    return Graded(copied(released, folder), folder, *canary, students, slow=True)
 
 
 @pytest.fixture(scope="module", params=["quick", "slow"])
@@ -231,13 +238,14 @@ def test_nothing_is_left(graded: Graded) -> None:
 
 def test_everyone_is_in_the_gradebook_and_the_table_of_scores(graded: Graded) -> None:
     assert len(graded.gradebook()) == len(graded.rows()) == len(graded.students) + len(HONEST)
-    assert graded.status == 1  # some could not be graded
+    assert graded.status == int(any(attack.refused for attack in graded.students.values()))
 
 
 def test_folders_that_are_no_students(quick: Graded) -> None:
-    """One whose name no gradebook takes is told; hidden ones are nobody's, as they are for nbgrader."""
-    assert "not-utf8-\N{REPLACEMENT CHARACTER}: the folder's name is not UTF-8 text" in quick.printed
-    assert not {attacks.NO_TEXT, *attacks.HIDDEN} & quick.gradebook().keys()
+    """Those whose names nobody can bear are told of; hidden ones are nobody's, as they are for nbgrader."""
+    assert not {*attacks.NO_NAMES, *attacks.HIDDEN} & quick.gradebook().keys()
+    told = quick.printed.partition(f"{len(attacks.NO_NAMES)} folder(s) can't be a student's name")[2]
+    assert [name for name in attacks.NO_NAMES if ascii(name) not in told] == []
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
@@ -282,6 +290,119 @@ def test_a_script_does_not_run_in_feedback(quick: Graded) -> None:
     page = (quick.course / "feedback" / "script" / NAME / f"{NAME}.html").read_text()
     assert "alert(" in page
     assert Scripts(page).found == []
+
+
+# ---- what is left where the grader's own processes are killed -------------------------------------------------------
+
+SLEEPER = f"""
+import subprocess, time
+subprocess.Popen(["sleep", "600.0{MARK}"], start_new_session=True)
+time.sleep(1.0)
+{RIGHT}
+"""
+
+
+class Sleeper:
+    """The process that an answer has started, and those that it was started by."""
+
+    def __init__(self, process: psutil.Process):
+        student = process.parent()
+        first = student.parent()
+        self.first, self.students_side = first, first.parent()
+        self.waits_for_it = self.students_side.parent()  # outside of the jail's PID namespace
+        self.judges_side = self.waits_for_it.parent()
+        others = set(self.judges_side.children()) - {self.waits_for_it}
+        self.judging = next(one for one in others if one.cmdline()[-2:] == self.judges_side.cmdline()[-2:])
+        self.worker = self.judges_side.parent()
+
+
+def wait_for_sleeper() -> Sleeper:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, StopIteration, AttributeError):
+                if process.cmdline() == ["sleep", f"600.0{MARK}"]:
+                    return Sleeper(process)
+        time.sleep(0.02)
+    raise AssertionError("no answer was run")
+
+
+def wait_until_gone(processes: list[psutil.Process], folder: Path) -> None:
+    """Nothing that was started is there any more, and no directory, after a while."""
+    _, left = psutil.wait_procs(processes, timeout=20)
+    assert left == []
+    deadline = time.monotonic() + 20
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("which", "answers"),
+    [
+        ("judging", ["broken", "passed"]),
+        ("students_side", "ended"),
+        ("waits_for_it", "ended"),
+        ("judges_side", "ended"),
+        ("first", ["failed", "passed"]),
+    ],
+)
+def test_a_process_of_the_judges_is_killed(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str, answers: list[str] | str
+) -> None:
+    """Nothing is left, and no answer is taken for wrong because of it: it is judged anew, or held."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = lesson.read(NAME, released)
+    exercise = lesson.exercises(source)[0]
+    with ForkServer(setup_of(source), isolate=True) as server:
+        server.wait_until_ready()
+        judging = server.judge([(exercise, SLEEPER), (exercise, RIGHT)])
+        came: list[str] | str = []
+
+        def judge_all() -> None:
+            nonlocal came
+            try:
+                came = [outcomes[0].result for _, outcomes in judging]
+            except Trouble:
+                came = "ended"
+
+        thread = threading.Thread(target=judge_all)
+        thread.start()
+        there = wait_for_sleeper()
+        started = [*there.judges_side.children(recursive=True), there.judges_side]
+        getattr(there, which).kill()
+        thread.join(60)
+    assert came == answers
+    wait_until_gone(started, tmp_path)
+
+
+def test_a_worker_and_then_the_command_are_killed(released: Path, tmp_path: Path) -> None:
+    """A worker's submission is graded by another; after the command's own end, the next one grades the rest."""
+    root, tmp = copied(released, tmp_path), tmp_path / "tmp"
+    tmp.mkdir()
+    notebook = json.loads((root / "release" / NAME / f"{NAME}.ipynb").read_text())
+    notebook["cells"] = [source for source in notebook["cells"] if source["id"] == "paginate"]
+    notebook["cells"][0]["source"] = SLEEPER
+    for student in ("ann", "ben"):
+        (root / "submitted" / student / NAME).mkdir(parents=True)
+        (root / "submitted" / student / NAME / f"{NAME}.ipynb").write_text(json.dumps(notebook))
+    words = [sys.executable, "-m", "backendlab.cli", "grade", NAME, "--workers", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp)}
+    with (tmp_path / "said").open("w") as said:
+        grading = subprocess.Popen(words, cwd=root, env=environment, stdout=said, stderr=said)
+    there = wait_for_sleeper()
+    of_the_worker = [there.worker, *there.worker.children(recursive=True)]
+    there.worker.kill()
+    psutil.wait_procs(of_the_worker, timeout=20)
+    assert wait_for_sleeper().worker != there.worker
+    started = psutil.Process(grading.pid).children(recursive=True)
+    grading.kill()
+    grading.wait(20)
+    wait_until_gone([*of_the_worker, *started], tmp)
+    subprocess.run(words, cwd=root, env=environment, check=True, capture_output=True)
+    rows = (root / "autograded" / f"{NAME}.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows[1:]] == [["ann", "3.0"], ["ben", "3.0"]]
+    wait_until_gone([], tmp)
 
 
 def test_the_table_is_the_one_that_is_tested() -> None:

@@ -8,9 +8,7 @@ between the two costs a second grading of that submission, with the same result.
 from __future__ import annotations
 
 import copy
-import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Collection
@@ -18,14 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from nbformat import NotebookNode, v4
-from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.apps import NbGrader
+from nbformat import NotebookNode, from_dict, v4
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError, SAWarning
 from traitlets.config import Config
 
-from backendlab.course import around, lesson
+from backendlab.course import around, lesson, plugins
 from backendlab.course.grade.plain import escaped, harmless, printable
 from backendlab.course.grade.spread import Assignment
 from backendlab.course.grade.submissions import Submission
@@ -53,20 +50,7 @@ class Course:
 
 def course(root: Path) -> Course:
     """The course whose nbgrader_config.py lies in `root`, as nbgrader's own commands would read it there."""
-    app = NbGrader()
-    app.log_level = "ERROR"
-    if not (root / "nbgrader_config.py").exists():
-        raise Trouble(f"There is no nbgrader_config.py in {root}: run this in the course's folder.")
-    before = Path.cwd()
-    try:
-        os.chdir(root)
-        app.load_config_file()  # looks in the working directory, and then where Jupyter's settings are
-    finally:
-        os.chdir(before)
-    if str(root) not in sys.path:
-        sys.path.append(str(root))  # where nbgrader's commands find the course's plug-ins
-    config = app.config
-    config.CourseDirectory.root = str(root)
+    config = plugins.load(root)
     return Course(CourseDirectory(config=config), config)
 
 
@@ -79,6 +63,7 @@ class Recorder:
         # nbgrader 0.9.6 makes rows by way of relationships that SQLAlchemy 2 warns of; what is stored is right.
         warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
         self.gradebook = Gradebook(course.directory.db_url, course.directory.course_id)
+        self.cells: dict[str, tuple[str, float]] = {}  # by the gradebook's own id
 
     def __enter__(self) -> Recorder:
         try:
@@ -116,7 +101,7 @@ class Recorder:
         rows: list[dict[str, object]] = []
         for submission in sorted(self.gradebook.assignment_submissions(self.name), key=lambda one: one.student_id):
             notebook = self.gradebook.find_submission_notebook(self.name, self.name, submission.student_id)
-            row: dict[str, object] = {grade.name: grade.score for grade in notebook.grades}
+            row: dict[str, object] = {self._cell(grade)[0]: grade.score for grade in notebook.grades}
             row |= {"student": submission.student_id, "score": notebook.score, "max_score": notebook.max_score}
             row |= {"late_penalty": notebook.late_submission_penalty or 0.0, "timestamp": submission.timestamp or ""}
             row["state"] = "needs a person" if notebook.needs_manual_grade else "graded"
@@ -164,18 +149,26 @@ class Recorder:
         book.update_or_create_submission(name, submission.student, **times)
         notebook = book.find_submission_notebook(name, name, submission.student)
         for grade in notebook.grades:
-            outcome = said.get(grade.name)
+            test, points = self._cell(grade)
+            outcome = said.get(test)
             held = bool(trouble) or (outcome is not None and outcome.result == "broken")
             passed = outcome is not None and outcome.result == "passed"
-            grade.auto_score = None if held else float(grade.max_score) if passed else 0.0
+            grade.auto_score = None if held else points if passed else 0.0
             grade.needs_manual_grade = held or grade.manual_score is not None
         for comment in notebook.comments:
-            answer = submission.answers.get(comment.name)
-            blank = answer is None or answer == self.released.stubs.get(comment.name)
+            answered, _ = self._cell(comment)
+            answer = submission.answers.get(answered)
+            blank = answer is None or answer == self.released.stubs.get(answered)
             if blank:  # unless the student wrote it into a cell of their own
-                blank = not any(o.result == "passed" for o in outcomes.get(comment.name, ()))
+                blank = not any(o.result == "passed" for o in outcomes.get(answered, ()))
             comment.auto_comment = harmless(f"Not graded: {trouble}.") if trouble else "No response." if blank else None
         book.db.commit()
+
+    def _cell(self, row: Grade | Comment) -> tuple[str, float]:
+        """The name of the cell that a row is about, and its points: asked once, not for each of a cohort's rows."""
+        if row.cell_id not in self.cells:
+            self.cells[row.cell_id] = row.name, float(getattr(row.cell, "max_score", None) or 0.0)
+        return self.cells[row.cell_id]
 
     def _late_penalty(self, submission: Submission) -> None:
         """nbgrader's own step, with the course's plug-in."""
@@ -200,15 +193,14 @@ class Recorder:
             ) from error
 
     def _write(self, submission: Submission, said: dict[str, Outcome], trouble: str) -> None:
-        made = copy.deepcopy(self.shown)
-        for cell in made.cells:
+        made = NotebookNode(self.shown, cells=[], metadata=copy.deepcopy(self.shown.metadata))
+        for cell in self.shown.cells:  # those that stay as they are stand in both
             name = lesson.grade_id(cell)
-            if name is None:
-                continue
-            if lesson.is_answer(cell):
-                cell.source = printable(submission.answers.get(name, ""))
+            if name is not None and lesson.is_answer(cell):
+                cell = NotebookNode(cell, source=printable(submission.answers.get(name, "")))
             elif lesson.is_test(cell) and name in said:
-                cell.outputs = [output(said[name])]
+                cell = NotebookNode(cell, outputs=[output(said[name])])
+            made.cells.append(cell)
         self._show_own_cells(made, submission)
         heads = [f"**Not graded.** This submission could not be graded: {printable(trouble)}."] if trouble else []
         heads += [f"Note: {printable(note)}." for note in submission.notes]
@@ -233,6 +225,8 @@ class Recorder:
             if kind == around.OWN:
                 waiting.append(text)
                 continue
+            if not waiting:
+                continue
             there = [at for at, cell in enumerate(made.cells) if lesson.grade_id(cell) == text]
             at = there[0] if there else len(made.cells)
             for source in waiting if there or not text else ():
@@ -246,9 +240,8 @@ class Recorder:
 def output(outcome: Outcome) -> NotebookNode:
     """What stands under a test's cell in feedback: that it passed, or what was expected and what came."""
     if outcome.result == "passed":
-        return v4.new_output(
-            "stream", name="stdout", text=f"✓ passed: {outcome.points:g} of {outcome.points:g} points\n"
-        )
+        text = f"✓ passed: {outcome.points:g} of {outcome.points:g} points\n"
+        return from_dict({"output_type": "stream", "name": "stdout", "text": text})  # v4.new_output checks a schema
     kind = {"not done": "Not done yet", "broken": "Held for a person to look at: the test itself broke"}
     said = printable(outcome.message)[:LONGEST_MESSAGE].strip()
     title = kind.get(outcome.result, "Failed")
@@ -256,4 +249,4 @@ def output(outcome: Outcome) -> NotebookNode:
         said = ""  # a traceback of ours is nothing for students; the grader has it
     name = "hidden test" if outcome.hidden else "check"
     lines = [f"✗ {title} ({name}): 0 of {outcome.points:g} points", *([said] if said else [])]
-    return v4.new_output("error", ename=title, evalue=said, traceback=["\n".join(lines)])
+    return from_dict({"output_type": "error", "ename": title, "evalue": said, "traceback": ["\n".join(lines)]})

@@ -1,4 +1,4 @@
-# Written with a bounded queue of tasks, one smaller than the bound for each place outside of it, and explicit clean-up.
+# Misconception: an error comes in its turn. It waits in line behind a stuck item, and the call with it.
 async def pipeline(source, work, sink, *, workers):
     line, free = asyncio.Queue(maxsize=max(1, 2 * workers - 2)), asyncio.Semaphore(workers)
     begun = set()

@@ -1,4 +1,4 @@
-# Written without a feeder task: one loop that keeps a window of tasks (a deque) and sinks from its head.
+# Misconception: awaiting the source and the head of the line in turns is as good as both. Each keeps the other waiting.
 from collections import deque
 
 

@@ -1,0 +1,45 @@
+# Misconception: cancel() ends a task. It only asks; the work still cleans up when the caller is told.
+async def pipeline(source, work, sink, *, workers):
+    room, hands, line, count = asyncio.Semaphore(2 * workers), asyncio.Semaphore(workers), asyncio.Queue(), 0
+    begun, failed = set(), asyncio.get_running_loop().create_future()
+
+    def begin(coroutine):
+        task = asyncio.create_task(coroutine)
+        begun.add(task)
+        task.add_done_callback(ended)
+        return task
+
+    def ended(task):
+        begun.discard(task)
+        if not task.cancelled() and task.exception() and not failed.done():
+            failed.set_result(task.exception())
+
+    async def handle(item):
+        async with hands:
+            return await work(item)
+
+    async def feed():
+        await room.acquire()
+        async for item in source:
+            line.put_nowait(begin(handle(item)))
+            await room.acquire()
+        line.put_nowait(None)
+
+    async def drain():
+        nonlocal count
+        while (task := await line.get()) is not None:
+            await sink(await task)
+            count += 1
+            room.release()
+
+    feeder, drainer = begin(feed()), begin(drain())
+    try:
+        await asyncio.wait({drainer, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            raise failed.result()
+        return count
+    finally:
+        for task in list(begun):
+            task.cancel()
+        await asyncio.wait({feeder})
+        await source.aclose()
