@@ -93,6 +93,18 @@ def source_of(cell: Mapping[str, Any]) -> str:
     return text.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON, and nothing else
 
 
+def together(texts: Iterable[str]) -> tuple[str, int]:
+    """One answer of cells with one id, as JupyterLab leaves them when it splits or doubles a cell, and of how many.
+
+    A doubled cell counts once; of a cell in parts, the first part's magic line stands for all.
+    """
+    first, *rest = list(dict.fromkeys(text for text in texts if text.strip())) or [""]
+    magic = first.partition("\n")[0]
+    if magic.startswith("%%"):
+        rest = [text.removeprefix(magic + "\n") for text in rest]
+    return "\n".join([first, *rest]), 1 + len(rest)
+
+
 def answer(where: list[Place], answers: Mapping[str, str], stubs: Mapping[str, str], name: str) -> Answer:
     """The answer to the exercise `name` with what stands around it. Where its cell is missing, it is empty."""
     first_test = next((at for at, (kind, text) in enumerate(where) if kind == TEST and _belongs(text, name, stubs)), -1)

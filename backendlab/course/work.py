@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from backendlab.course import lesson
+from backendlab.course import around, lesson
 from backendlab.parts import ROOT
 
 HOME = ROOT / ".backendlab"
@@ -19,12 +19,12 @@ HOME = ROOT / ".backendlab"
 
 def answers(notebook: NotebookNode) -> dict[str, str]:
     """The text of every answer cell, by the exercise's id. A cell that JupyterLab split or doubled counts as one."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for cell in notebook.cells:
         name = lesson.grade_id(cell)
         if name and lesson.is_answer(cell):
-            found[name] = f"{found[name]}\n{cell.source}" if name in found else cell.source
-    return found
+            found.setdefault(name, []).append(cell.source)
+    return {name: texts[0] if len(texts) == 1 else around.together(texts)[0] for name, texts in found.items()}
 
 
 def written(notebook: NotebookNode, fresh: NotebookNode) -> dict[str, str]:

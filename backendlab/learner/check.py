@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from backendlab.course import lesson, work
+from backendlab.course import around, lesson, work
 from backendlab.course.judge import Outcome, judge_all, setup_of
 from backendlab.learner import record
 from backendlab.parts import ROOT
@@ -34,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
     setup += [cell.source for cell in notebook.cells if "injected-parameters" in lesson.tags(cell)]
     there = [exercise for exercise in exercises if exercise.id in answers]
     outcomes: dict[str, list[Outcome]] = {}
-    jobs = [(exercise, answers[exercise.id]) for exercise in there]
+    # Cells that the learner added come along where an answer needs them, as in grading.
+    places = around.places(notebook.cells, {cell.source.strip() for cell in source.cells})
+    names = {exercise.id: "" for exercise in lesson.exercises(source)}
+    jobs = [(exercise, around.answer(places, answers, names, exercise.id)) for exercise in there]
     for place, result in judge_all(setup, jobs, workers=max(1, args.workers)):
         outcomes[there[place].id] = result
         if sys.stderr.isatty():

@@ -1,8 +1,12 @@
 """A learner on their own: check, hint, progress, update."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from nbformat import v4
 
 from backendlab.course import lesson
 from backendlab.parts import ROOT
@@ -181,3 +185,33 @@ def test_a_cell_split_in_jupyterlab_still_counts_as_one_answer(clone):
     notebook.cells.insert(notebook.cells.index(cell) + 1, rest)
     lesson.write(notebook, clone.notebook)
     assert "✓  paginate: 3 of 3" in clone.run("check", "90", "paginate").stdout
+
+
+def test_cells_of_a_learners_own_come_along_where_an_answer_needs_them(clone):
+    notebook = lesson.open_notebook(clone.notebook)
+    place = next(at for at, cell in enumerate(notebook.cells) if cell["id"] == "paginate")
+    notebook.cells[place].source = PAGINATE + GUARD + "    return window(items, (page - 1) * size, size)\n"
+    helper = "def window(items, begin, size):\n    return items[begin:][:size]\n"
+    notebook.cells.insert(place, v4.new_code_cell("while True:\n    pass"))  # a trial that nobody needs is not run
+    notebook.cells.insert(place, v4.new_code_cell(helper))
+    lesson.write(notebook, clone.notebook)
+    assert "✓  paginate: 3 of 3" in clone.run("check", "90", "paginate").stdout
+
+
+NO_SANDBOX = """
+import sys
+from backendlab.course import sandbox
+sandbox.why_not = lambda: "this machine is a toaster"
+from backendlab import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_where_there_is_no_sandbox_ones_own_answers_are_checked_all_the_same(clone):
+    for exercise, text in solutions().items():
+        clone.answer(exercise, text)
+    environment = {**os.environ, "PYTHONPATH": str(clone.folder)}
+    words = [sys.executable, "-c", NO_SANDBOX, "check", "90"]
+    said = subprocess.run(words, cwd=clone.folder, env=environment, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "9 of 9 points" in said.stdout

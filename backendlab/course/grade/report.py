@@ -6,6 +6,7 @@ import csv
 import re
 import sys
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -124,29 +125,39 @@ class Results:
 
         tests = [t.metadata.nbgrader.grade_id for e in self.exercises for t in e.tests]
         tests = [test for test in tests if test in self.results]
-        height = max(3.0, 0.62 * len(tests) + 1.2)
-        figure, axes = plt.subplots(figsize=(13, height), layout="constrained")
+        height = 0.56 * len(tests) + 1.1
+        figure, (bars, words) = plt.subplots(
+            1, 2, figsize=(15, height), sharey=True, width_ratios=(1, 1.9), layout="constrained"
+        )
         left = dict.fromkeys(tests, 0)
         for kind in KINDS:
             widths = [self.results[test][kind] for test in tests]
             if any(widths):
                 label = "held" if kind == "broken" else kind
-                axes.barh(tests, widths, left=list(left.values()), color=COLOURS[kind], label=label, height=0.7)
+                bars.barh(tests, widths, left=list(left.values()), color=COLOURS[kind], label=label, height=0.72)
                 left = {test: left[test] + self.results[test][kind] for test in tests}
-        most = max(left.values())
         for place, test in enumerate(tests):
             common = self.wrong.get(test, Counter()).most_common(MOST_WRONG_RESULTS)
-            said = "\n".join(f"{count}× {text}" for text, count in common)
-            axes.text(most * 1.02, place, said, va="center", fontsize=6.5, family="monospace", parse_math=False)
-        axes.invert_yaxis()
-        axes.set_xlim(0, most * 2.6)
-        axes.set_xticks([0, most // 2, most] if most > 1 else [0, most])
-        axes.set_xlabel("submissions                    commonest wrong results →", loc="left")
-        axes.set_title(f"{self.name}: what passed, what failed, and how", loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
+            said = "\n".join(f"{count:>4}× {_cut(text)}" for count, text in ((n, t) for t, n in common))
+            words.text(0, place, said, va="center", fontsize=7.5, family="monospace", parse_math=False)
+        most = max(left.values())
+        bars.set_ylim(len(tests) - 0.5, -0.5)
+        bars.set_xlim(0, most)
+        bars.set_xticks([0, most // 2, most] if most > 1 else [0, most])
+        bars.set_xlabel("submissions", loc="left")
+        bars.spines[["top", "right"]].set_visible(False)
+        bars.set_title(f"{self.name}: what passed, what failed …", loc="left", fontsize=11)
+        words.set_title("… and how: the commonest wrong results", loc="left", fontsize=11)
+        words.set_axis_off()
         figure.legend(loc="outside lower left", ncols=4, frameon=False)
-        figure.savefig(path, dpi=110)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters that no font here has: boxes stand for them
+            figure.savefig(path, dpi=110)
         plt.close(figure)
+
+
+def _cut(text: str, width: int = 100) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _block(title: str, said: dict[str, str]) -> list[str]:

@@ -141,24 +141,14 @@ def _answers(cells: list[Any]) -> tuple[dict[str, str], list[str]]:
         parts.setdefault(name, []).append(around.source_of(cell))
     answers = {}
     for name, texts in parts.items():
-        different = list(dict.fromkeys(text for text in texts if text.strip()))  # a doubled cell counts once
-        if len(different) > 1:
-            notes.append(f"{name}: {len(different)} cells have this id and are taken together")
-        answer = _together(different)
+        answer, count = around.together(texts)
+        if count > 1:
+            notes.append(f"{name}: {count} cells have this id and are taken together")
         if len(answer) > LARGEST_ANSWER:
             notes.append(f"{name}: has {len(answer)} characters and is not graded; at most {LARGEST_ANSWER} are")
             answer = "raise AssertionError('this answer is too long to be graded')"
         answers[name] = answer
     return answers, notes
-
-
-def _together(texts: list[str]) -> str:
-    """One answer of a cell that JupyterLab split: joined, the first's magic line standing for all."""
-    if not texts:
-        return ""
-    magic = texts[0].partition("\n")[0]
-    rest = [text.removeprefix(magic + "\n") if magic.startswith("%%") else text for text in texts[1:]]
-    return "\n".join([texts[0], *rest])
 
 
 def _timestamp(path: Path) -> datetime | None:
