@@ -12,13 +12,16 @@ down.
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import re
+import symtable
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 ANSWER, TEST, OWN = "answer", "test", "own"
+BUILT_IN = frozenset(dir(builtins))
 LARGEST_OWN = 200_000  # characters of all a student's own cells together
 
 Place = tuple[str, str]  # (ANSWER, grade_id), (TEST, grade_id) or (OWN, the cell's text)
@@ -135,6 +138,9 @@ def needed(given: Answer, known: Iterable[str]) -> tuple[list[str], list[str]]:
     own, mentioned = _names(given.text)
     asked_for = own | _names(given.stub)[0]  # what tests look for: a cell below that defines it goes over the answer
     wanted = mentioned - own
+    own_cells = given.after or not all(is_answer for _, is_answer in given.before)
+    if given.text.strip() and not own_cells and not wanted - known - BUILT_IN:
+        return [], []  # the common case, at the cost of reading one cell
     above = [(text, *_names(text), is_answer) for text, is_answer in given.before]
     below = [(text, *_names(text)) for text in given.after]
     if not given.text.strip():
@@ -164,8 +170,9 @@ def _names(cell: str) -> tuple[set[str], set[str]]:
     if magic.startswith("%%"):
         saved = set(re.findall(FILE, magic))
         return saved, set(re.findall(FILE, body)) - saved
-    tree = _tree(cell)
-    mentioned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    code = _python(cell)
+    tree = ast.parse(code)
+    mentioned = _looked_up(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             mentioned |= set(re.findall(FILE, node.value))
@@ -193,9 +200,26 @@ def _names(cell: str) -> tuple[set[str], set[str]]:
     return defined, mentioned
 
 
-def _tree(cell: str) -> ast.Module:
+def _looked_up(code: str) -> set[str]:
+    """The names that a cell looks for among its own and others' variables: a function's own are not among them."""
+    found: set[str] = set()
+    todo = [symtable.symtable(code, "cell", "exec")]
+    while todo:
+        scope = todo.pop()
+        todo += scope.get_children()
+        outermost = scope.get_type() == "module"
+        found |= {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (outermost or s.is_global())}
+    return found
+
+
+def _python(cell: str) -> str:
+    """A cell as plain Python, magics and all; empty if it can't be."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.parse(TransformerManager().transform_cell(cell))
-    return ast.Module([], [])
+    for read in (str, TransformerManager().transform_cell):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            code = read(cell)
+            ast.parse(code)
+            symtable.symtable(code, "cell", "exec")
+            return code
+    return ""
