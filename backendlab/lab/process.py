@@ -92,6 +92,9 @@ class _Owner:
 
 
 _owner: _Owner | None = None
+# A fork's parents as owners. They are kept: given up, one would close its janitor's pipe by its number, and in a fork
+# that has closed what it inherited, that may be the number of something else by now.
+_inherited: list[_Owner | None] = []
 _lock = threading.Lock()
 
 
@@ -99,6 +102,7 @@ def _own() -> _Owner:
     global _owner, _workspace
     with _lock:
         if _owner is None or _owner.pid != os.getpid():
+            _inherited.append(_owner)
             _owner, _workspace = _Owner(), None
         return _owner
 
@@ -176,6 +180,7 @@ def confine(directory: Path) -> None:
     (directory / "node_modules").symlink_to(parts.node_modules(), target_is_directory=True)
     os.chdir(directory)
     with _lock:
+        _inherited.append(_owner)
         _owner, _workspace = _Owner(confined=True), directory
 
 
