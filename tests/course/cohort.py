@@ -212,7 +212,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     """Kill a grading, and only its first process, as the kernel does when memory is short; wait until all is gone."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == [], "a killed grading has left processes behind"
 

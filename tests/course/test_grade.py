@@ -555,8 +555,11 @@ def machines(folder: Path, root: Path, count: int) -> Iterator[tuple[str, list[s
     finally:
         for process in reversed(processes):
             process.terminate()
-        for process in processes:
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def test_a_machine_that_is_lost_costs_no_submission(cohort: Course, tmp_path: Path) -> None:

@@ -73,10 +73,10 @@ class Grading(WorkerPlugin):
         self.package = package_digest()
 
     def setup(self, worker: Any) -> None:
-        if package_digest() != self.package:
-            raise RuntimeError(f"the worker {worker.address} has another version of this course")
         self.lock = threading.Lock()
         self.server: ForkServer | None = None
+        if package_digest() != self.package:
+            raise RuntimeError(f"the worker {worker.address} has another version of this course")
 
     def teardown(self, worker: Any) -> None:
         if self.server:
@@ -175,6 +175,8 @@ def grade_all(
     try:
         client.register_plugin(grading, name=grading.name)
     except RuntimeError as error:
+        with contextlib.suppress(Exception):
+            client.unregister_worker_plugin(grading.name)
         raise Trouble(f"Nothing was graded: {_short(error)}. Bring this clone to every machine.") from None
     waiting = list(reversed(submissions))
     running: dict[Any, str] = {}
