@@ -169,19 +169,41 @@ def open_lesson(page: Page, server: str, name: str) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run > Run All Cells, and wait until the last cell has run."""
+    """Run > Run All Cells, and wait until the last cell has run.
+
+    Raises AssertionError that names the cell, as soon as one ends in an error that JupyterLab stops at, or if the end
+    is not reached in time.
+    """
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    code = sum(one["cell_type"] == "code" and bool("".join(one["source"]).strip()) for one in cells(page))
-    page.wait_for_function(
-        """(code) => {
-            const cells = [...jupyterapp.shell.currentWidget.content.model.cells].filter(c => c.type === 'code');
-            return cells.filter(c => c.executionCount > 0 && c.executionState === 'idle').length >= code;
-        }""",
-        arg=code,
-        timeout=RUN_TIMEOUT,
-    )
+    start = time.monotonic()
+    while True:
+        code = [one for one in _progress(page) if one["code"]]
+        for one in code:
+            assert one["error"] is None or one["may_fail"], f"cell {one['id']} stopped the run: {one['error']}"
+        waiting = [f"{one['id']} ({one['state']})" for one in code if not (one["count"] and one["state"] == "idle")]
+        if not waiting:
+            break
+        took = time.monotonic() - start
+        assert took * 1000 < RUN_TIMEOUT, f"after {took:.0f} s these cells have not run: {', '.join(waiting)}"
+        page.wait_for_timeout(250)
     idle(page)
+
+
+def _progress(page: Page) -> list[dict[str, Any]]:
+    return page.evaluate(
+        """() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => {
+            const error = c.type === 'code' && c.outputs.toJSON().find(o => o.output_type === 'error');
+            return {
+                id: c.id,
+                code: c.type === 'code' && c.sharedModel.getSource().trim() !== '',
+                count: c.executionCount,
+                state: c.executionState,
+                error: error ? `${error.ename}: ${error.evalue}` : null,
+                may_fail: (c.getMetadata('tags') ?? []).includes('raises-exception'),
+            };
+        })"""
+    )
 
 
 LESSONS = [SMALL, *(["01-node-runtime"] if (ROOT / "notebooks" / "01-node-runtime.ipynb").exists() else [])]
