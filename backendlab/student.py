@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import importlib
 import inspect
 import itertools
 import json
@@ -37,6 +38,7 @@ LARGEST_REPLY = 4 << 20  # bytes of JSON; an answer is plain data, not a way to 
 DEEPEST_REPLY = 200  # lists in lists: Python can't even show what is nested some hundred deep
 LONGEST_MESSAGE = 4000  # characters of what an error says
 REMOTE_PATIENCE = 5.0  # seconds beyond a question's own timeout: the other end has that limit, and says so more kindly
+SERVICES = ("postgres", "valkey")  # those that `Student.service` may start, by their modules' names
 HARNESS = Path(__file__).parent / "lab" / "js" / "harness.mjs"
 
 
@@ -130,6 +132,17 @@ class Student:
                 return Served(url, lambda: self._stop(number, file))
         raise AnswerError(f"{file} was not started as a server")
 
+    def service(self, name: str, *, timeout: float = 60.0, **settings: Any) -> Served:
+        """Start a real server for the student's code to use, such as `postgres` with its settings: an empty one.
+
+        `url` of what comes back is its address; test and answer reach the same one. See `backendlab.lab.services`.
+        """
+        started = self._value({"do": "service", "name": name, "settings": settings, "timeout": timeout}, name)
+        match started:
+            case {"url": str(url), "id": int(number)}:
+                return Served(url, lambda: self._stop(number, name))
+        raise AnswerError(f"{name} was not started for your code")
+
     def _stop(self, number: int, file: str) -> None:
         with contextlib.suppress(AnswerError):  # where the answer's process is gone, so is its server
             self._value({"do": "stop", "id": number, "timeout": 10.0}, file)
@@ -182,6 +195,7 @@ class Answers:
         self.namespace = namespace
         self.failed = failed  # what the answer's own cell raised, if it did: says why a name is missing
         self.servers: dict[int, Any] = {}
+        self.numbers = itertools.count(1)
 
     def reply(self, question: Question) -> Reply:
         """Answer one question. Never raises for what the student's code does, only when the kernel is interrupted."""
@@ -255,12 +269,30 @@ class Answers:
             if re.search(r"^(Uncaught )?(Error \[)?NotImplementedError\b", str(error), re.MULTILINE):
                 raise NotImplementedError from None
             raise AnswerError(f"was started to listen on process.env.PORT: {error}", "StartError") from None
-        self.servers[server.pid] = server
-        return {"url": server.url, "id": server.pid}
+        number = next(self.numbers)
+        self.servers[number] = server
+        return {"url": server.url, "id": number}
+
+    def _service(self, question: Question) -> Any:
+        if question["name"] not in SERVICES:
+            raise ValueError(f"there is no service {question['name']!r}, only {', '.join(SERVICES)}")
+        module = importlib.import_module(f"backendlab.lab.services.{question['name']}")
+        opened = contextlib.ExitStack()
+        url = opened.enter_context(module.database(**question["settings"]))
+        number = next(self.numbers)
+        self.servers[number] = _Opened(opened.close)
+        return {"url": url, "id": number}
 
     def _stop(self, question: Question) -> Any:
         if server := self.servers.pop(question["id"], None):
             server.stop()
+
+
+class _Opened:
+    """What a service gave, with the way to end it."""
+
+    def __init__(self, stop: Callable[[], object]):
+        self.stop = stop
 
 
 class _Raised(Exception):

@@ -67,23 +67,38 @@ def _everybody_may_enter(folder: Path) -> bool:
     return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
 
 
+def _let_everybody_read(folder: Path) -> None:
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def _user() -> int | None:
     """Whom the server runs as, if not as ourselves."""
     return NOBODY if os.geteuid() == 0 else None
 
 
+def prepare() -> None:
+    """Have an empty server's files ready, made once and kept, so that every server later starts in a moment.
+
+    A lesson's set-up calls it: then it holds for the servers in answers' sandboxes too.
+    """
+    _template()
+
+
 def _template() -> Path:
     """A data directory as initdb makes it, kept for the next time: making one takes longer than all else."""
-    kept = parts.ROOT / ".backendlab" / f"postgres-{version(WHEEL)}-{os.geteuid()}"
+    kept = parts.TEMPLATES / f"postgres-{version(WHEEL)}"
     if kept.exists():
         return kept
     home = process.private_directory()
     if os.geteuid() == 0:
         os.chown(home, NOBODY, NOBODY)
     words = [str(binaries() / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    words += ["--wal-segsize=1", "--locale=C.UTF-8", "--no-sync"]  # MB: a copy has 1 MB of empty log, not 16
     try:
         done = subprocess.run(
-            [*words, "--locale=C.UTF-8", "--no-sync"],
+            words,
             cwd=home,
             capture_output=True,
             text=True,
@@ -96,10 +111,11 @@ def _template() -> Path:
         if done.returncode != 0:
             raise PostgresError(f"initdb failed with status {done.returncode}: {done.stderr.strip()[-500:]}")
         with contextlib.suppress(OSError):  # a course that may not be written into: then it is made each time
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(prefix=f".{kept.name}-", dir=kept.parent))
             try:
                 shutil.copytree(home / "data", part / "data", symlinks=True)
+                _let_everybody_read(part / "data")  # it is as initdb left it, and an answer's sandbox has another user
                 (part / "data").rename(kept)  # whoever comes second finds it there, whole
             finally:
                 shutil.rmtree(part)
@@ -225,10 +241,9 @@ def server(**settings: object) -> Server:
     """Start a server with these settings of postgresql.conf, such as `deadlock_timeout="200ms"`, `log_lock_waits=True`
     or `shared_preload_libraries=["pg_stat_statements", "auto_explain"]`. Raises `PostgresError` if it doesn't start.
     """
-    template = _template()
     directory = process.private_directory()
     try:
-        shutil.copytree(template, directory / "data", symlinks=True)
+        shutil.copytree(_template(), directory / "data", symlinks=True)
         (directory / "data").chmod(0o700)
         if os.geteuid() == 0:
             for path in (directory, *directory.rglob("*")):
