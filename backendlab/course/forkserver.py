@@ -292,7 +292,8 @@ def visible() -> list[Path]:
     folders = {Path(sys.base_prefix), Path(sys.prefix)}
     folders |= {folder.resolve() for folder in folders}
     node_modules = parts.node_modules()
-    packages = {parts.ROOT / "backendlab", parts.ROOT / "package.json", parts.TEMPLATES, node_modules, node_modules.resolve()}
+    packages = {parts.ROOT / "backendlab", parts.ROOT / "package.json", node_modules, node_modules.resolve()}
+    packages.add(parts.TEMPLATES)
     return sorted(path for path in folders | packages if path.exists())
 
 

@@ -36,7 +36,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-RUN_TIMEOUT = 240_000  # ms, for a whole lesson on a machine that has other work
+RUN_TIMEOUT = 600_000  # ms, for a whole lesson on a machine that has other work; a cell that fails is told at once
 
 
 def chromium() -> str:
