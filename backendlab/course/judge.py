@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
+import queue
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -36,6 +39,7 @@ class Limits:
 
 
 LIMITS = Limits()
+_Inbox = queue.SimpleQueue[dict[str, Any] | None]
 Answer = str | around.Answer  # an answer cell's text, alone or with what stands around it
 TOO_LATE = "was not tried: the time for the whole submission was used up before"
 
@@ -59,12 +63,12 @@ class Outcome:
 class ForkServer:
     """A process that has run a lesson's set-up cells and judges answers to its exercises. Use it in a `with` block.
 
-    `isolate=False` runs answers without a sandbox: with all the rights of whoever grades.
+    Several threads may have it judge at the same time. `isolate=False` runs answers without a sandbox: with all the
+    rights of whoever grades.
     """
 
     def __init__(self, setup: list[str], *, isolate: bool):
         self.setup, self.broken = setup, ""
-        self._jobs = 0
         self.connection, theirs = socket.socketpair()
         self.said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self.process = subprocess.Popen(
@@ -78,41 +82,54 @@ class ForkServer:
             start_new_session=True,  # an interrupt is ours to take, and to end it
         )
         theirs.close()
-        self._received = b""
+        self._numbers = itertools.count(1)
+        self._sending, self._changing = threading.Lock(), threading.Lock()
+        self._asked: dict[int, _Inbox] = {}  # by job: who waits for what is said of it
+        self._ready, self._gone = threading.Event(), False
         self._send({"setup": setup, "isolate": isolate})
-        self.ready = False
+        self._reader = threading.Thread(target=self._read, name="fork server", daemon=True)
+        self._reader.start()
 
     def _send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # if it is gone, `receive` says so
-            self.connection.setblocking(True)
+        with self._sending, contextlib.suppress(OSError):  # if it is gone, whoever waits for a reply is told
             self.connection.sendall(json.dumps(message).encode() + b"\n")
 
-    def submit(self, job: int, exercise: lesson.Exercise, answer: Answer, limits: Limits) -> None:
-        """Have an answer judged; `receive` gives the outcomes."""
+    def _read(self) -> None:
+        """In a thread: hand every message to whoever waits for it."""
+        with contextlib.suppress(OSError, ValueError), self.connection.makefile("rb") as lines:
+            self.broken = json.loads(lines.readline()).get("broken", "")
+            self._ready.set()
+            for line in lines:
+                message = json.loads(line)
+                with self._changing:
+                    inbox = self._asked.get(message["job"])  # none for a call that was broken off
+                    if "end" in message:
+                        self._asked.pop(message["job"], None)
+                if inbox:
+                    inbox.put(message)
+        with self._changing:
+            self._gone = True
+            inboxes = set(self._asked.values())
+        for inbox in inboxes:
+            inbox.put(None)
+        self._ready.set()
+
+    def _submit(self, exercise: lesson.Exercise, answer: Answer, limits: Limits, inbox: _Inbox) -> int:
+        """Have an answer judged: what is said of it goes into `inbox`, None if nothing will be said any more."""
+        job = next(self._numbers)
         tests = [
             {"id": t.metadata.nbgrader.grade_id, "points": float(t.metadata.nbgrader.points), "source": t.source}
             for t in exercise.tests
         ]
         times = {"answer": limits.answer, "whole": limits.whole}
         given = (answer if isinstance(answer, around.Answer) else around.Answer(answer)).plain()
+        with self._changing:
+            self._asked[job] = inbox
+            gone = self._gone
+        if gone:
+            inbox.put(None)
         self._send({"job": job, "tests": tests, "answer": given, "limits": times, "bounds": asdict(limits.bounds)})
-
-    def drop(self, job: int) -> None:
-        self._send({"drop": job})
-
-    def receive(self) -> list[dict[str, Any]]:
-        """The messages that have come; waits for one. Raises `Trouble` if there will be none any more."""
-        chunk = self.connection.recv(1 << 18)
-        if not chunk:
-            raise Trouble(f"The process that judges answers ended. It said:\n{self._last_words()}")
-        *lines, self._received = (self._received + chunk).split(b"\n")
-        messages = [json.loads(line) for line in lines]
-        if not self.ready and messages:
-            first = messages.pop(0)
-            if "broken" in first:
-                self.broken = first["broken"]
-            self.ready = True
-        return messages
+        return job
 
     def judge(
         self,
@@ -129,41 +146,52 @@ class ForkServer:
         """
         waiting = list(enumerate(jobs))[::-1]
         running: dict[int, tuple[int, list[Outcome]]] = {}
-        while waiting or running:
-            while waiting and len(running) < workers:
-                place, (exercise, answer) = waiting.pop()
-                if time.monotonic() > deadline:
-                    yield place, [replace(o, result="failed", message=TOO_LATE) for o in broken(exercise, "")]
-                    continue
-                self._jobs += 1
-                running[self._jobs] = place, []
-                self.submit(self._jobs, exercise, answer, limits)
-            for message in self.receive() if running else ():
-                if message["job"] not in running:
-                    continue  # of a call that was broken off
+        inbox: _Inbox = queue.SimpleQueue()
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    place, (exercise, answer) = waiting.pop()
+                    if time.monotonic() > deadline:
+                        yield place, [replace(o, result="failed", message=TOO_LATE) for o in broken(exercise, "")]
+                        continue
+                    running[self._submit(exercise, answer, limits, inbox)] = place, []
+                if not running:
+                    return
+                message = inbox.get()
+                if message is None:
+                    raise Trouble(f"The process that judges answers ended. It said:\n{self._last_words()}")
                 if "outcome" in message:
                     running[message["job"]][1].append(Outcome(**message["outcome"]))
                 else:
                     yield running.pop(message["job"])
+        finally:
+            for job in running:  # of a call that is broken off
+                with self._changing:
+                    self._asked.pop(job, None)
+                self._send({"drop": job})
 
     def wait_until_ready(self) -> None:
         """Raises `Trouble` if the set-up cells fail or no sandbox can be made."""
-        while not self.ready:
-            self.receive()
+        self._ready.wait()
         if self.broken:
             raise Trouble(self.broken)
+        if self._gone:
+            raise Trouble(f"The process that judges answers ended. It said:\n{self._last_words()}")
 
     def _last_words(self) -> str:
         self.said.seek(0)
         return self.said.read()[-4000:].decode(errors="replace").strip() or "(nothing)"
 
     def close(self) -> None:
-        self.connection.close()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)  # wakes the reader, too
         try:
             self.process.wait(10.0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._reader.join()
+        self.connection.close()
         self.said.close()
 
     def __enter__(self) -> ForkServer:

@@ -315,7 +315,6 @@ class Sleeper:
         self.judges_side = self.waits_for_it.parent()
         others = set(self.judges_side.children()) - {self.waits_for_it}
         self.judging = next(one for one in others if one.cmdline()[-2:] == self.judges_side.cmdline()[-2:])
-        self.worker = self.judges_side.parent()
 
 
 def wait_for_sleeper() -> Sleeper:
@@ -378,8 +377,8 @@ def test_a_process_of_the_judges_is_killed(
     wait_until_gone(started, tmp_path)
 
 
-def test_a_worker_and_then_the_command_are_killed(released: Path, tmp_path: Path) -> None:
-    """A worker's submission is graded by another; after the command's own end, the next one grades the rest."""
+def test_the_judge_and_then_the_command_are_killed(released: Path, tmp_path: Path) -> None:
+    """A lost judge's submission is judged by another; after the command's own end, the next one grades the rest."""
     root, tmp = copied(released, tmp_path), tmp_path / "tmp"
     tmp.mkdir()
     notebook = json.loads((root / "release" / NAME / f"{NAME}.ipynb").read_text())
@@ -393,14 +392,14 @@ def test_a_worker_and_then_the_command_are_killed(released: Path, tmp_path: Path
     with (tmp_path / "said").open("w") as said:
         grading = subprocess.Popen(words, cwd=root, env=environment, stdout=said, stderr=said)
     there = wait_for_sleeper()
-    of_the_worker = [there.worker, *there.worker.children(recursive=True)]
-    there.worker.kill()
-    psutil.wait_procs(of_the_worker, timeout=20)
-    assert wait_for_sleeper().worker != there.worker
+    of_the_judge = [there.judges_side, *there.judges_side.children(recursive=True)]
+    there.judges_side.kill()
+    psutil.wait_procs(of_the_judge, timeout=20)
+    assert wait_for_sleeper().judges_side != there.judges_side
     started = psutil.Process(grading.pid).children(recursive=True)
     grading.kill()
     grading.wait(20)
-    wait_until_gone([*of_the_worker, *started], tmp)
+    wait_until_gone([*of_the_judge, *started], tmp)
     subprocess.run(words, cwd=root, env=environment, check=True, capture_output=True)
     rows = (root / "autograded" / f"{NAME}.csv").read_text().splitlines()
     assert [row.split(",")[:2] for row in rows[1:]] == [["ann", "3.0"], ["ben", "3.0"]]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # their modules import nbgrader and dask, which takes seconds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lesson", metavar="LESSON", help="such as 01-node-runtime or 1")
     parser.add_argument("--students", metavar="REGEX", help="only students whose whole name matches (default: all)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes of this machine that grade")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="submissions at a time")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a running dask scheduler, such as tcp://10.0.0.7:8786")
     parser.add_argument("--force", action="store_true", help="grade unchanged submissions anew as well")
     parser.add_argument("--timeout", type=float, default=LIMITS.whole, metavar="S", help="seconds for one exercise")

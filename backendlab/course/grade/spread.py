@@ -2,7 +2,8 @@
 
 A worker is given bytes (a submission's answers, as JSON) and returns bytes (what its tests said, as JSON). What it
 needs of the lesson it gets once, as a plug-in: set-up cells, tests, limits. It keeps a fork server for that
-(`backendlab.course.judge.ForkServer`), outside of which no student's code runs.
+(`backendlab.course.judge.ForkServer`), outside of which no student's code runs; its threads only wait for that, so that
+the local cluster needs no process of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 import logging
 import secrets
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -31,11 +31,11 @@ from backendlab.course.judge import ForkServer, Limits, Outcome, broken, not_beg
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
-AHEAD = 2  # submissions on their way to each worker: the next is there when one ends
+AHEAD = 2  # submissions on their way to each thread of a worker: the next is there when one ends
 Job = tuple[lesson.Exercise, around.Answer]
 LOOK = 10.0  # seconds without a result, after which it is looked whether there are workers
 MISSING = "the answer's cell is missing in what was handed in"
-AT_ONCE = 2  # exercises of one submission side by side in one worker: while one waits, the other computes
+AT_ONCE = 2  # exercises of one submission side by side in one thread: while one waits, the other computes
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,35 @@ class Grading(WorkerPlugin):
         found = self._run(jobs) if jobs else {}
         return found | {exercise.id: [asdict(outcome) for outcome in not_begun(exercise)] for exercise in untouched}
 
-    def _run(self, jobs: list[tuple[lesson.Exercise, around.Answer]]) -> dict[str, list[dict[str, Any]]]:
+    def _run(self, jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
+        server = self._shared()
+        try:
+            return self._judge(server, jobs)
+        except Trouble:
+            self._forget(server)
+        # Once more, and in a fork server of its own: whatever ended that one is not to harm the neighbours twice.
+        with ForkServer(self.assignment.setup, isolate=self.isolate) as own:
+            try:
+                return self._judge(own, jobs)
+            except Trouble as trouble:
+                return {e.id: [asdict(o) for o in broken(e, str(trouble))] for e, _ in jobs}
+
+    def _shared(self) -> ForkServer:
+        """The fork server of all threads of this worker."""
         with self.lock:
-            for last in (False, True):
-                try:
-                    if self.server is None:
-                        self.server = ForkServer(self.assignment.setup, isolate=self.isolate)
-                        self.server.wait_until_ready()
-                    return self._judge(self.server, jobs)
-                except Trouble as trouble:  # the fork server is gone: a fresh one, once
-                    if self.server:
-                        self.server.close()
-                    self.server = None
-                    if last:
-                        return {e.id: [asdict(o) for o in broken(e, str(trouble))] for e, _ in jobs}
-        raise AssertionError("unreachable")
+            if self.server is None:
+                self.server = ForkServer(self.assignment.setup, isolate=self.isolate)
+            return self.server
+
+    def _forget(self, server: ForkServer) -> None:
+        """Every thread that waited for it comes here; the first one closes it."""
+        with self.lock:
+            if self.server is server:
+                self.server = None
+                server.close()
 
     def _judge(self, server: ForkServer, jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
+        server.wait_until_ready()
         done = server.judge(jobs, workers=AT_ONCE, limits=self.limits, deadline=time.monotonic() + self.whole)
         return {jobs[place][0].id: [asdict(outcome) for outcome in outcomes] for place, outcomes in done}
 
@@ -131,35 +143,33 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
         except (OSError, ValueError) as error:
             raise Trouble(f"There is no dask scheduler at {scheduler} ({error}). Start one: dask scheduler") from None
         with client:
-            if not client.scheduler_info()["workers"]:
+            if not _threads(client):
                 raise Trouble(f"The scheduler at {scheduler} has no worker. Start one: dask worker {scheduler}")
             yield client
         return
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    scratch = str(ROOT / ".backendlab" / "workers")  # where dask's parts may put things; elsewhere they would stay
-    # A terminal sends its Ctrl-C to all processes. The workers are to go on: they, and the thread that starts them,
-    # inherit that it waits; to this process's main thread it then comes.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        dask.config.set({"temporary-directory": scratch})
-        dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
-        made = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # with no page on it; by default it is 8787, where another may be
-            security=True,  # certificates of this run's own: the port is open to everyone on this machine
-            memory_limit=0,  # a worker holds one submission; what students' code uses is bounded elsewhere
-            local_directory=scratch,
-            silence_logs=logging.CRITICAL,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    scratch = ROOT / ".backendlab" / "workers"  # where dask's parts may put things; elsewhere they would stay
+    dask.config.set({"temporary-directory": str(scratch)})
+    dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
+    made = LocalCluster(
+        n_workers=1,
+        threads_per_worker=workers,
+        processes=False,  # then there is no port that another on this machine could give orders through
+        dashboard_address=None,
+        memory_limit=0,  # a worker holds a few submissions; what students' code uses is bounded elsewhere
+        local_directory=str(scratch),
+        silence_logs=logging.CRITICAL,
+    )
     try:
         with made, Client(made) as client:
             yield client
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _threads(client: Client) -> int:
+    """How many submissions all workers together can grade at a time; 0 if there is no worker."""
+    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
 
 
 def grade_all(
@@ -192,13 +202,13 @@ def grade_all(
         while waiting or running:
             if not running and stopped():
                 return
-            width = AHEAD * max(1, len(client.scheduler_info()["workers"]))
+            width = AHEAD * max(1, _threads(client))
             while waiting and len(running) < width and not stopped():
                 submit()
             try:
                 ended = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
             except TimeoutError:
-                if not client.scheduler_info()["workers"]:
+                if not _threads(client):
                     if stopped():
                         return
                     if not lonely:
