@@ -11,6 +11,7 @@ or ("tick" | "micro" | "then" | "timeout" | "immediate" | "io", the callback's s
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Any
 
 from backendlab.lab import node
@@ -92,6 +93,38 @@ def _lines(program: list[Statement]) -> list[str]:
             opening, closing = CALLS[kind]
             written += [opening, *bodies[0], closing]
     return written
+
+
+def order(seed: int) -> list[str]:
+    """The labels of this seed's program in the order in which Node prints them: `run` without starting Node."""
+    queues: dict[str, deque[list[Statement]]] = {kind: deque() for kind in CALLS}
+    queues["then"] = queues["micro"]
+    printed: list[str] = []
+
+    def perform(statements: list[Statement]) -> None:
+        for kind, *parts in statements:
+            if kind == "log":
+                printed.append(parts[0])
+            elif kind == "async":
+                perform(parts[0])
+                queues["micro"].append(parts[1])
+            else:
+                queues[kind].append(parts[0])
+
+    def settle() -> None:
+        while queues["tick"] or queues["micro"]:
+            for kind in ("tick", "micro"):
+                while queues[kind]:
+                    perform(queues[kind].popleft())
+
+    perform(plan(seed))
+    settle()
+    while any(queues.values()):
+        for phase in ("timeout", "io", "immediate"):
+            for _ in range(len(queues[phase])):
+                perform(queues[phase].popleft())
+                settle()
+    return printed
 
 
 def run(seed: int) -> list[str]:

@@ -168,6 +168,10 @@ def test_node_prints_what_the_model_of_the_lesson_says(seed):
     assert looporder.run(seed) == Loop().order(looporder.plan(seed))
 
 
+def test_the_order_that_answers_are_compared_with_is_that_of_the_model():
+    assert all(looporder.order(seed) == Loop().order(looporder.plan(seed)) for seed in SEEDS)
+
+
 def test_each_label_stands_once_and_another_seed_is_another_program():
     sources = {looporder.source(seed) for seed in SEEDS}
     assert len(sources) == len(SEEDS)
