@@ -12,7 +12,8 @@
 Nothing is left to luck: the next step is taken only when every session either has ended its statement or waits for
 another one's lock, as `pg_blocking_pids` says it. A statement that waits goes on in a later step, by itself. What a
 script promises after `--` is checked: `blocks`, `fails 40001` (an SQLSTATE), or `blocks, fails 40001`; a statement
-without a promise must neither wait nor fail.
+without a promise must neither wait nor fail. `explore` runs a script whose ending is what it is to find out, on these
+sessions or on SQLite's (`interleave_sqlite`).
 
 Sources: postgresql.org/docs/18, functions-info (pg_blocking_pids), explicit-locking, errcodes-appendix.
 """
@@ -26,7 +27,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import psycopg
@@ -187,6 +188,62 @@ def play(dsn: str, script: str) -> list[Step]:
             _check(sessions.steps, promises, ended=False)
         _check(sessions.steps, promises, ended=True)
         return sessions.steps
+
+
+class Explorable(Protocol):
+    """Sessions that `explore` can run a script on: these of PostgreSQL, or those of `interleave_sqlite`."""
+
+    def run(self, session: str, sql: str) -> Step: ...
+
+
+def explore(sessions: Explorable, script: str, begin: str = "BEGIN") -> list[Step | None]:
+    """Run a script whose ending isn't known, each session in a transaction that its first step begins with `begin`.
+
+    A session that waits takes its later steps as soon as it goes on; one of which a statement fails is rolled back
+    and takes no more, as in a program without retries. In the end, whoever still is in a transaction is rolled back.
+    What stands after `--` is for the reader. Returns what became of each line of the script (None: never taken). The
+    `BEGIN`s and roll-backs of its own are not among them; if a `BEGIN` waited, the step after it counts as waiting.
+    """
+    lines = [line.partition("--")[0].partition(":") for line in textwrap.dedent(script).strip().splitlines()]
+    became: list[Step | None] = [None] * len(lines)
+    left: dict[str, list[tuple[int | None, str]]] = {}  # what each session has yet to do: the line's index, its SQL
+    last: dict[str, Step] = {}
+    over: set[str] = set()
+    begun: dict[str, Step] = {}
+
+    def free(name: str) -> bool:
+        return name not in last or last[name].after is not None
+
+    def go_on() -> bool:
+        """One statement of a session that may go on; False if there is none."""
+        for name, todo in left.items():
+            if free(name) and name in last and last[name].sqlstate and name not in over:
+                over.add(name)
+                sessions.run(name, "ROLLBACK")
+                return True
+            if free(name) and todo and name not in over:
+                index, sql = todo.pop(0)
+                last[name] = sessions.run(name, sql)
+                if index is None:
+                    begun[name] = last[name]
+                else:
+                    became[index] = last[name]
+                return True
+        return False
+
+    for index, (name, _, sql) in enumerate(lines):
+        left.setdefault(name.strip(), [(None, begin)]).append((index, sql.strip()))
+        while go_on():
+            pass
+    if waiting := [name for name in left if not free(name)]:
+        raise ScriptError(f"the script is over, and {', '.join(waiting)} still waits: end the other transactions in it")
+    for name, step in last.items():
+        if name not in over and step.sql.upper() not in ("COMMIT", "ROLLBACK"):
+            sessions.run(name, "ROLLBACK")
+        first = next((step for step in became if step and step.session == name), None)
+        if first and begun[name].blocked:
+            first.blocked = True
+    return became
 
 
 def parse(script: str) -> Iterator[tuple[str, str, str]]:

@@ -103,3 +103,46 @@ def test_a_session_that_waits_takes_no_other_statement(dsn: str) -> None:
         while connection.execute(others).fetchone() != (0,):
             assert time.monotonic() < end
             time.sleep(0.02)
+
+
+def test_explore_puts_a_waiting_sessions_later_steps_off(dsn: str) -> None:
+    script = """
+        T1: UPDATE test SET value = 11 WHERE id = 1
+        T2: UPDATE test SET value = 12 WHERE id = 1
+        T2: UPDATE test SET value = 22 WHERE id = 2
+        T1: UPDATE test SET value = 21 WHERE id = 2
+        T1: COMMIT
+        T2: COMMIT
+        T3: SELECT value FROM test ORDER BY id
+    """
+    with interleave.Sessions(dsn) as sessions:
+        became = interleave.explore(sessions, script)
+        assert [step.blocked for step in became if step] == [False, True, False, False, False, False, False]
+        second, third, fourth = became[1:4]
+        assert second and third and fourth and second.after and third.after  # noqa: PT018
+        assert second.after > fourth.number
+        assert third.number > fourth.number
+        assert became[-1]
+        assert became[-1].rows == [(12,), (22,)]
+        again = interleave.explore(sessions, "T1: SELECT 1")  # nobody is left in a transaction
+        assert again[0]
+        assert sessions.run("T0", "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'").rows == [(0,)]
+
+
+def test_explore_takes_no_more_of_a_session_that_failed(dsn: str) -> None:
+    script = """
+        T1: SELECT value FROM test WHERE id = 1
+        T2: UPDATE test SET value = 12 WHERE id = 1
+        T2: COMMIT
+        T1: UPDATE test SET value = 11 WHERE id = 1
+        T1: COMMIT
+    """
+    with interleave.Sessions(dsn) as sessions:
+        became = interleave.explore(sessions, script, begin="BEGIN ISOLATION LEVEL REPEATABLE READ")
+        assert [step and step.outcome for step in became] == ["done", "done", "done", "fails 40001", None]
+
+
+def test_explore_says_who_still_waits(dsn: str) -> None:
+    script = "T1: UPDATE test SET value = 1\nT2: UPDATE test SET value = 2"
+    with interleave.Sessions(dsn) as sessions, pytest.raises(interleave.ScriptError, match="T2 still waits"):
+        interleave.explore(sessions, script)

@@ -254,6 +254,13 @@ def server(**settings: object) -> Server:
         raise
 
 
+def _at(address: str, name: str) -> str:
+    """This address with another database: a URL where it is one, which all drivers read (Node's no other form)."""
+    if "://" in address:
+        return urlsplit(address)._replace(path=f"/{name}").geturl()
+    return psycopg.conninfo.make_conninfo(address, dbname=name)
+
+
 @contextlib.contextmanager
 def database(**settings: object) -> Iterator[str]:
     """A new, empty database and its address (as `Server.dsn` gives it), dropped at the end of the block.
@@ -283,6 +290,6 @@ def database(**settings: object) -> Iterator[str]:
                 "Its user needs the right CREATEDB."
             ) from None
         try:
-            yield psycopg.conninfo.make_conninfo(own, dbname=name)
+            yield _at(own, name)
         finally:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,10 @@
+# Adds a little noise to the exponential pause: it spreads over a tenth of it, and beyond the limit.
+def in_transaction(connection, work, *, attempts=5, base=0.01, cap=1.0, sleep=time.sleep):
+    for attempt in range(attempts):
+        try:
+            with connection.transaction():
+                return work(connection)
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            if attempt == attempts - 1:
+                raise
+        sleep(min(cap, base * 2**attempt) * random.uniform(0.95, 1.05))

@@ -1,0 +1,10 @@
+# The pause doubles without end.
+def in_transaction(connection, work, *, attempts=5, base=0.01, cap=1.0, sleep=time.sleep):
+    for attempt in range(attempts):
+        try:
+            with connection.transaction():
+                return work(connection)
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            if attempt == attempts - 1:
+                raise
+        sleep(random.uniform(0, base * 2**attempt))

@@ -1,0 +1,10 @@
+# Exponential, but the same for all: those that collided come again together.
+def in_transaction(connection, work, *, attempts=5, base=0.01, cap=1.0, sleep=time.sleep):
+    for attempt in range(attempts):
+        try:
+            with connection.transaction():
+                return work(connection)
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            if attempt == attempts - 1:
+                raise
+        sleep(min(cap, base * 2**attempt))

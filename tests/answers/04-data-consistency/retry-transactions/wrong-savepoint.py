@@ -1,0 +1,11 @@
+# Goes back to a savepoint: the transaction and its snapshot stay the same, so it fails again.
+def in_transaction(connection, work, *, attempts=5, base=0.01, cap=1.0, sleep=time.sleep):
+    with connection.transaction():
+        for attempt in range(attempts):
+            try:
+                with connection.transaction():
+                    return work(connection)
+            except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+                if attempt == attempts - 1:
+                    raise
+            sleep(random.uniform(0, min(cap, base * 2**attempt)))
