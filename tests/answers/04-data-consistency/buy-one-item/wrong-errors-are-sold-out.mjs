@@ -1,0 +1,17 @@
+// Whatever goes wrong is told as "sold out".
+export async function buy(pool, order, sku, quantity) {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const take = 'UPDATE stock SET available = available - $2 WHERE sku = $1 AND available >= $2';
+    const { rowCount } = await client.query(take, [sku, quantity]);
+    if (rowCount === 1) await client.query('INSERT INTO reservation VALUES ($1, $2, $3)', [order, sku, quantity]);
+    await client.query('COMMIT');
+    return rowCount === 1;
+  } catch {
+    await client.query('ROLLBACK');
+    return false;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,24 @@
+// The level notices the conflict; what it raises then is left to the caller.
+export async function buy(pool, order, sku, quantity) {
+  const client = await pool.connect();
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE');
+        const { rows } = await client.query('SELECT available FROM stock WHERE sku = $1', [sku]);
+        const enough = rows.length === 1 && rows[0].available >= quantity;
+        if (enough) {
+          await client.query('UPDATE stock SET available = $2 WHERE sku = $1', [sku, rows[0].available - quantity]);
+          await client.query('INSERT INTO reservation VALUES ($1, $2, $3)', [order, sku, quantity]);
+        }
+        await client.query('COMMIT');
+        return enough;
+      } catch (error) {
+        await client.query('ROLLBACK');
+        if (error.code !== '40001' || attempt === 1) throw error;
+      }
+    }
+  } finally {
+    client.release();
+  }
+}

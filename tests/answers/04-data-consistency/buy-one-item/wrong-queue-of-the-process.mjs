@@ -1,0 +1,26 @@
+// One call after another in this process is thought to be enough: other servers have queues of their own.
+let last = Promise.resolve();
+
+export function buy(pool, order, sku, quantity) {
+  const mine = last.then(async () => {
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      const { rows } = await client.query('SELECT available FROM stock WHERE sku = $1', [sku]);
+      const enough = rows.length === 1 && rows[0].available >= quantity;
+      if (enough) {
+        await client.query('UPDATE stock SET available = available - $2 WHERE sku = $1', [sku, quantity]);
+        await client.query('INSERT INTO reservation VALUES ($1, $2, $3)', [order, sku, quantity]);
+      }
+      await client.query('COMMIT');
+      return enough;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    } finally {
+      client.release();
+    }
+  });
+  last = mine.catch(() => {});
+  return mine;
+}

@@ -1,0 +1,13 @@
+# SKIP LOCKED never waits: a row that another has locked counts as sold out, though that one may roll back.
+def reserve(connection, order, basket):
+    with connection.transaction():
+        found = connection.execute(
+            "SELECT sku, available FROM stock WHERE sku = ANY(%s) ORDER BY sku FOR UPDATE SKIP LOCKED", [list(basket)]
+        )
+        available = dict(found.fetchall())
+        if any(available.get(sku, 0) < quantity for sku, quantity in basket.items()):
+            return False
+        for sku, quantity in basket.items():
+            connection.execute("UPDATE stock SET available = available - %s WHERE sku = %s", [quantity, sku])
+            connection.execute("INSERT INTO reservation VALUES (%s, %s, %s)", [order, sku, quantity])
+    return True
