@@ -44,4 +44,4 @@ lock: ## write requirements/*.txt and package-lock.json anew from pyproject.toml
 	@$(PYTHON) tools/setup.py lock
 
 clean: ## remove .venv, node_modules and the tools' caches; your work and your progress stay
-	@rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .venv node_modules npm/*/node_modules .pytest_cache .ruff_cache .mypy_cache

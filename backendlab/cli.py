@@ -20,6 +20,7 @@ from backendlab.trouble import Trouble
 COMMANDS = {
     "lab": ("open JupyterLab at a lesson", "backendlab.launch"),
     "doctor": ("say what each real part is, and whether it starts", "backendlab.doctor"),
+    "setup": ("fetch now the npm packages that some lessons fetch when first run", "backendlab.bundles"),
     "build": ("make notebooks/ and release/ from source/", "backendlab.course.build"),
     "contract": ("try every exercise: stub, solution, kept wrong and right answers", "backendlab.course.contract"),
     "release": ("make a lesson's release anew for a cohort", "backendlab.course.release"),

@@ -44,6 +44,16 @@ def node_modules() -> Path:
     return ROOT / "node_modules"
 
 
+def bundles() -> list[str]:
+    """The names of the bundles: npm packages that only some lessons need. See `backendlab.bundles`."""
+    return sorted(file.parent.name for file in (ROOT / "npm").glob("*/package.json"))
+
+
+def bundle(name: str) -> Path:
+    """The folder of a bundle's npm packages; `backendlab.bundles.bring` makes it."""
+    return ROOT / "npm" / name / "node_modules"
+
+
 def node_env() -> dict[str, str]:
     """This process's environment, with Node's folder first on PATH.
 

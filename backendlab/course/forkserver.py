@@ -294,6 +294,8 @@ def visible() -> list[Path]:
     node_modules = parts.node_modules()
     packages = {parts.ROOT / "backendlab", parts.ROOT / "package.json", node_modules, node_modules.resolve()}
     packages.add(parts.TEMPLATES)
+    for name in parts.bundles():
+        packages |= {parts.bundle(name), parts.bundle(name).resolve()}
     return sorted(path for path in folders | packages if path.exists())
 
 

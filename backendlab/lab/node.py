@@ -28,7 +28,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from backendlab import parts
+from backendlab import bundles, parts
 from backendlab.lab import process
 from backendlab.student import NotDone
 
@@ -44,6 +44,29 @@ class NodeError(RuntimeError):
 
 class NodeTimeout(NodeError):
     """Node was stopped because it ran longer than it was allowed to."""
+
+
+_not_there: dict[str, str] = {}  # bundles that could not be brought, and why
+
+
+def bundle(name: str) -> None:
+    """Have a bundle's npm packages (npm/NAME) for what is saved in the workspace's folder NAME: `--save NAME/app.mjs`.
+
+    They are fetched when first wanted, which needs the network once. A lesson's set-up calls this, and where there is
+    no network everything else of the lesson is to work: so it says what is missing and goes on; `needs` raises it.
+    """
+    if said := bundles.bring(name, print):
+        _not_there[name] = f"The npm packages of {name} are not here, so what needs them can't run. {said}"
+        print(_not_there[name])
+        return
+    _not_there.pop(name, None)
+    process.bundle(name, parts.bundle(name))
+
+
+def needs(name: str) -> None:
+    """Raise `NodeError`, with what to do, unless the bundle is there. A test calls it: no answer is to blame then."""
+    if name in _not_there:
+        raise NodeError(_not_there[name])
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -71,6 +94,7 @@ def run(
     standard error when it fails, unless `check=False`; `NodeTimeout` after `timeout` seconds. What it started and left
     running is ended.
     """
+    needs(file.partition("/")[0])
     words = [str(parts.node()), *flags, file, *map(str, args)]
     mark = process.new_run()
     workspace = process.workspace()  # before the environment is read: it marks that
@@ -151,6 +175,7 @@ def start(
     timeout: float = 20.0,
 ) -> process.Process:
     """Start a file of the workspace in the background; see `process.start`. It listens on `process.env.PORT`."""
+    needs(file.partition("/")[0])
     words = [str(parts.node()), *flags, file, *map(str, args)]
     return process.start(words, port=port, timeout=timeout, cwd=process.workspace(), env=environment(env))
 
@@ -212,6 +237,7 @@ class NodeMagics(Magics):
         # An empty line in the magic's place, so that Node's line numbers are those of the cell.
         source = "\n" + cell
         if options.save:
+            needs(options.save.partition("/")[0])
             save(options.save, source)
         if options.background:
             self._background(options, source)

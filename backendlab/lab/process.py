@@ -161,11 +161,31 @@ def workspace() -> Path:
     global _workspace
     _own()
     if _workspace is None or not _workspace.exists():
-        from backendlab import parts
-
         _workspace = private_directory("backendlab-work-")
-        (_workspace / "node_modules").symlink_to(parts.node_modules(), target_is_directory=True)
+        _link_packages(_workspace)
     return _workspace
+
+
+_bundles: dict[str, Path] = {}
+
+
+def bundle(name: str, packages: Path) -> None:
+    """Have these npm packages resolve from the workspace's folder `name`, besides those of the workspace itself.
+
+    Here, and in every workspace made later: of a fork, of an answer's sandbox.
+    """
+    _bundles[name] = packages
+    _link_packages(workspace())
+
+
+def _link_packages(workspace: Path) -> None:
+    from backendlab import parts
+
+    for folder, packages in {"": parts.node_modules(), **_bundles}.items():
+        (workspace / folder).mkdir(exist_ok=True)
+        link = workspace / folder / "node_modules"
+        if not link.is_symlink():
+            link.symlink_to(packages, target_is_directory=True)
 
 
 def confine(directory: Path) -> None:
@@ -173,11 +193,9 @@ def confine(directory: Path) -> None:
 
     For a process in a sandbox, which nothing outlives; a janitor for each would cost more than what it runs.
     """
-    from backendlab import parts
-
     global _owner, _workspace
     directory.mkdir()
-    (directory / "node_modules").symlink_to(parts.node_modules(), target_is_directory=True)
+    _link_packages(directory)
     os.chdir(directory)
     with _lock:
         _inherited.append(_owner)

@@ -1,0 +1,18 @@
+// Notifies inside of the transaction: what is told can still be rolled back.
+export async function split(prisma, { from, shares, notify }) {
+  const total = shares.reduce((sum, { amount }) => sum + amount, 0);
+  return prisma.$transaction(async (tx) => {
+    const { count } = await tx.account.updateMany({
+      where: { id: from, balance: { gte: total } },
+      data: { balance: { decrement: total } },
+    });
+    if (count === 0) throw new Error('insufficient funds');
+    await tx.entry.create({ data: { accountId: from, amount: -total } });
+    for (const { to, amount } of shares) {
+      const data = { balance: { increment: amount }, entries: { create: { amount } } };
+      await tx.account.update({ where: { id: to }, data });
+    }
+    await Promise.allSettled(shares.map(async (share) => notify(share)));
+    return (await tx.account.findUniqueOrThrow({ where: { id: from } })).balance;
+  });
+}
