@@ -248,6 +248,15 @@ def postgresql() -> str:
     return output(sys.executable, "-c", code).strip()
 
 
+def valkey() -> str:
+    code = (
+        "from backendlab.lab.services import valkey\n"
+        "with valkey.server() as server, server.connect() as client:\n"
+        "    print(client.info('server')['valkey_version'])\n"
+    )
+    return output(sys.executable, "-c", code).strip()
+
+
 def sandbox() -> str:
     """One is made, with all that it consists of."""
     code = "from backendlab.course import sandbox; print(sandbox.why_not())"
@@ -279,6 +288,7 @@ PARTS = [
     Part("uvloop", "lesson 1: the third event loop that is measured", uvloop, "make lab"),
     Part("py-spy", "lesson 1: profiling a Python process from outside", py_spy, "make lab"),
     Part("PostgreSQL", "the lessons on databases", postgresql, "make lab"),
+    Part("Valkey", "lesson 4.4 and the lessons on queues: a broker", valkey, "make lab"),
     Part(
         "sandbox",
         "grading: a student's code in namespaces of its own",

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pandas as pd
 import psycopg
@@ -254,13 +254,6 @@ def server(**settings: object) -> Server:
         raise
 
 
-def _at(address: str, name: str) -> str:
-    """This address with another database: a URL where it is one, which all drivers read (Node's no other form)."""
-    if "://" in address:
-        return urlsplit(address)._replace(path=f"/{name}").geturl()
-    return psycopg.conninfo.make_conninfo(address, dbname=name)
-
-
 @contextlib.contextmanager
 def database(**settings: object) -> Iterator[str]:
     """A new, empty database and its address (as `Server.dsn` gives it), dropped at the end of the block.
@@ -290,6 +283,17 @@ def database(**settings: object) -> Iterator[str]:
                 "Its user needs the right CREATEDB."
             ) from None
         try:
-            yield _at(own, name)
+            yield _address(own, name)
         finally:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _address(server: str, database: str) -> str:
+    """The address of another database of the same server, as a URL: Node's drivers read no other form."""
+    if "://" in server:
+        where = urlsplit(server)
+        begins, given = f"{where.scheme}://{where.netloc}", parse_qsl(where.query)
+    else:
+        begins, given = "postgresql://", [(k, str(v)) for k, v in psycopg.conninfo.conninfo_to_dict(server).items()]
+    given = [(key, value) for key, value in given if key != "dbname"]
+    return f"{begins}/{database}" + (f"?{urlencode(given, quote_via=quote)}" if given else "")
