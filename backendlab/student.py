@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import functools
 import importlib
 import inspect
 import itertools
@@ -29,6 +30,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
+from types import CodeType
 from typing import Any, NoReturn
 
 Question = dict[str, Any]
@@ -103,7 +105,7 @@ class Student:
         `source` defines `driver(**inputs)`, a function or a coroutine function, and sees the student's variables.
         """
         try:
-            code = compile(inspect.cleandoc(source), "<driver>", "exec")
+            code = _driver(source)
         except SyntaxError as error:
             raise DriverError(f"the check's own driver is not Python: {error}") from None
         if "driver" not in code.co_names:
@@ -165,6 +167,11 @@ class Student:
         if more.get("where"):
             said += f"\n{more['where']}"
         raise AnswerError(said, kind, types, message)
+
+
+@functools.lru_cache(maxsize=8)  # a test asks the same driver about case after case
+def _driver(source: str) -> CodeType:
+    return compile(inspect.cleandoc(source), "<driver>", "exec")
 
 
 def _not_javascript(source: str) -> str:
@@ -230,7 +237,7 @@ class Answers:
     def _drive(self, question: Question) -> Any:
         scope = dict(self.namespace)
         try:
-            exec(compile(inspect.cleandoc(question["source"]), "<driver>", "exec"), scope)
+            exec(_driver(question["source"]), scope)
             return _settled(lambda: scope["driver"](**question["inputs"]), question["timeout"])
         except NameError as error:
             asked_by_driver = traceback.extract_tb(error.__traceback__)[-1].filename == "<driver>"
