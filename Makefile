@@ -22,6 +22,7 @@ doctor: ## say what each real part is, whether it starts, and what brings a miss
 
 test: ## make what is needed, then run every test (ARGS="-k doctor" for some)
 	@$(SETUP) test
+	@$(BACKENDLAB) setup --all
 	@.venv/bin/python -m pytest $(ARGS)
 
 build: ## source/ to notebooks/ and release/

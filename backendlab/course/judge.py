@@ -12,6 +12,7 @@ import functools
 import itertools
 import json
 import queue
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from backendlab import bundles, parts
 from backendlab.course import around, lesson, sandbox
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
@@ -69,6 +71,7 @@ class ForkServer:
 
     def __init__(self, setup: list[str], *, isolate: bool):
         self.setup, self.broken = setup, ""
+        bring_bundles(setup)
         self.connection, theirs = socket.socketpair()
         self.said = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self.process = subprocess.Popen(
@@ -199,6 +202,16 @@ class ForkServer:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def bring_bundles(setup: list[str]) -> None:
+    """Fetch the npm bundles that set-up cells want, if they aren't here: where those run, there is no way to a network.
+
+    Where it fails nothing is said: the set-up finds out as well, and the tests that need a bundle tell.
+    """
+    wanted = {name for cell in setup for name in re.findall(r"""\bnode\.bundle\(["'](\w+)["']\)""", cell)}
+    for name in sorted(wanted & set(parts.bundles())):
+        bundles.bring(name, lambda line: None)
 
 
 @functools.cache
