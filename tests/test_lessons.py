@@ -45,7 +45,7 @@ def test_no_answer_and_no_hidden_test_reaches_a_student(name):
     source = lesson.read(name)
     for notebook, secrets in (
         (target, _between(source, "SOLUTION") | _between(source, "HIDDEN TESTS")),
-        (page, _between(source, "HIDDEN TESTS")),
+        (page, _between(source, "HIDDEN TESTS") - _between(source, "SOLUTION")),  # it shows reference answers, folded
     ):
         shown = {line.strip() for cell in notebook.cells for line in cell.source.splitlines()}
         public = {line.strip() for cell in source.cells for line in _public(cell.source)}
