@@ -87,7 +87,7 @@ def lesson_once(words: list[str], effort: str) -> str | None:
     except lesson.LessonError as error:
         return str(error)
     failed = [
-        f"{lesson.called(cell)}: {output.ename}: {output.evalue[-1500:]}"
+        build.failure(name, cell, output)
         for cell in done.cells
         if cell.cell_type == "code" and cell.id in strict
         for output in cell.outputs

@@ -179,7 +179,7 @@ def execute(notebook: NotebookNode, name: str, *, parameters: dict[str, Any] | N
         if "raises-exception" not in lesson.tags(cell):
             for output in cell.outputs:
                 if output.output_type == "error":
-                    raise lesson.LessonError(_failure(name, cell, output))
+                    raise lesson.LessonError(failure(name, cell, output))
     return clean(done)
 
 
@@ -198,7 +198,8 @@ def for_papermill(notebook: NotebookNode) -> NotebookNode:
         return load_notebook_node(str(path))
 
 
-def _failure(name: str, cell: NotebookNode, output: NotebookNode) -> str:
+def failure(name: str, cell: NotebookNode, output: NotebookNode) -> str:
+    """What a cell's error output says, with its traceback's end, as text for a terminal."""
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))[-3000:]
     return f"{name}: {lesson.called(cell)} failed: {output.ename}: {output.evalue}\n{trace}"
 

@@ -1,0 +1,33 @@
+// "If the key is not in the table, nobody has it": two copies look at the same time, and both work.
+/** Express middleware that runs `work(client, request)`, which resolves to { status, body }, once for each key. */
+export function idempotent(pool, work) {
+  async function decide(client, key, request) {
+    const body = JSON.stringify(request.body ?? null);
+    const { rows: [kept] } = await client.query(
+      'SELECT status, body, request = $2::jsonb AS same FROM idempotency_keys WHERE key = $1', [key, body]);
+    if (kept && !kept.same) return { status: 422, body: { error: 'this key was used with another body' } };
+    if (kept) return kept;
+    const answer = await work(client, request);
+    await client.query('INSERT INTO idempotency_keys (key, request, status, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+      [key, body, answer.status, JSON.stringify(answer.body)]);
+    return answer;
+  }
+
+  return async (request, response) => {
+    const key = request.get('Idempotency-Key');
+    if (!key) return response.status(400).json({ error: 'Idempotency-Key is missing' });
+    const client = await pool.connect();
+    let answer, lost;
+    try {
+      await client.query('BEGIN');
+      answer = await decide(client, key, request);
+      await client.query('COMMIT');
+    } catch (error) {
+      await client.query('ROLLBACK').catch((reason) => { lost = reason; });
+      throw error;
+    } finally {
+      client.release(lost);
+    }
+    response.status(answer.status).json(answer.body);
+  };
+}
