@@ -7,8 +7,8 @@
 `lesson` executes the lesson from a fresh kernel each time, as `backendlab build` does; `pytest` passes its words on.
 A lesson goes on after a failed cell, so that one run shows all that fail.
 Prints a line a run, then how many failed and the fastest, median and slowest time. Exit status 1 if any failed.
-`--idle` leaves the cores alone. `--stalls` stops what runs for 20 to 400 ms every second or so, all of it or one process,
-as a machine does that is shared with strangers: an assertion that one stall can break is wrong.
+`--idle` leaves the cores alone. `--stalls` stops what runs for 20 to 400 ms every second or so, all of it or one
+process, as a machine does that is shared with strangers: an assertion that one stall can break is wrong.
 """
 
 from __future__ import annotations
