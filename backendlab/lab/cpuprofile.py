@@ -39,6 +39,7 @@ class Frame(NamedTuple):
 Stack = tuple[Frame, ...]
 
 PY_SPY = "py-spy record"
+STOOD_STILL = 50  # a sample counts as this many sampling intervals at most
 
 
 def read(path: str | Path, *, fold: bool = False) -> pd.DataFrame:
@@ -57,7 +58,10 @@ def calls(profile: dict[str, Any], *, fold: bool = False) -> pd.DataFrame:
     parents = {child: node["id"] for node in profile["nodes"] for child in node.get("children", [])}
     times = profile["startTime"] + np.cumsum(profile["timeDeltas"])
     lasted = np.diff(times, append=max(profile["endTime"], times[-1] if len(times) else 0)) / 1000
-    spent = pd.Series(lasted, dtype=float).clip(lower=0).groupby(np.asarray(profile["samples"])).sum()
+    # V8 looks at an idle process too. Where it didn't look for long, the whole process stood still (the machine was busy
+    # elsewhere, or it was stopped), and the function that happened to be on top did not work all that time.
+    longest = STOOD_STILL * float(np.median(lasted)) if len(lasted) else 0.0
+    spent = pd.Series(lasted, dtype=float).clip(lower=0, upper=longest).groupby(np.asarray(profile["samples"])).sum()
     stacks: list[tuple[Stack, float]] = []
     for node_id, milliseconds in spent.items():
         frames = []

@@ -1,0 +1,10 @@
+# Hides the symptom: the number stays at zero, the sale is made all the same.
+def sell(connection, item, count, friday):
+    pieces = 2 * count if friday else count
+    with connection.transaction():
+        (left,) = connection.execute("SELECT n FROM stock WHERE item = %s", [item]).fetchone()
+        if left < pieces:
+            return False
+        connection.execute("UPDATE stock SET n = greatest(n - %s, 0) WHERE item = %s", [pieces, item])
+        connection.execute("INSERT INTO sale (item, pieces) VALUES (%s, %s)", [item, pieces])
+        return True
