@@ -83,7 +83,8 @@ class Grading(WorkerPlugin):
             self.server.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("lock", "server", "room", "under_way")}
+        own = ("lock", "server", "room", "under_way")
+        return {key: value for key, value in self.__dict__.items() if key not in own}
 
     def judge(self, answers: dict[str, str], places: list[around.Place]) -> dict[str, list[dict[str, Any]]]:
         places = [(kind, text) for kind, text in places]
@@ -123,7 +124,7 @@ class Grading(WorkerPlugin):
                 server.close()
 
     def _judge(self, server: ForkServer, jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
-        """The outcomes of one submission's exercises: one after the other, side by side where other threads are idle."""
+        """The outcomes of a submission's exercises: one after the other; side by side where other threads are idle."""
         server.wait_until_ready()
         begun, found = 0, {}
 
