@@ -1,6 +1,6 @@
 """How fast is a cohort graded: `backendlab grade` beside `nbgrader autograde`, and beside the least that it could take.
 
-    python bench/grading.py --quick     # a few minutes: 10 and 50 submissions
+    python bench/grading.py --quick     # nine minutes: 10 and 50 submissions
     python bench/grading.py             # 10, 50, 200 and 1,000
     python bench/grading.py --json      # one object, for a machine to read
 
@@ -9,11 +9,11 @@ answer right and the others not begun, untouched, and all right but slow. They a
 
 1. `nbgrader autograde`, which runs the whole notebook, experiments too;
 2. the same, with the experiments' cells skipped by one setting of nbclient's;
-3. `backendlab grade --workers 1`;
-4. `backendlab grade` on all cores;
+3. `backendlab grade --workers 1`, and `--workers 2`;
+4. `backendlab grade` as it is: two workers for each core;
 5. the limit: no notebook, no sandbox, no gradebook, no dask. One process has run the set-up and forks for each answer;
-   the fork runs the answer and its tests together; twice as many forks at a time as there are cores, which is what
-   4 does. What was left untouched is not run, which is what 3 and 4 do.
+   the fork runs the answer and its tests together; as many forks at a time as 4 has workers. What was left untouched
+   is not run, which is what 3 and 4 do.
 
 What makes it fair:
 
@@ -24,8 +24,8 @@ What makes it fair:
 - No two submissions of a kind are the same text: each answer ends in a comment with its number.
 - Before any ratio is believed, all sides must have given each kind the same points in every test; else exit status 1.
 
-One worker has two exercises under way, so that one computes while the other waits: where two cores are free it uses
-more than one, and `workers_gain` shows what is left for a second worker to gain.
+A worker judges one exercise at a time. `workers_gain` is how many times faster two are than one, by the time of the
+whole command, a few seconds of which are its start, which no worker can shorten.
 
 Memory is the sum of PSS (pages shared by n processes count 1/n each) of the command and all processes below it, the
 students' included, sampled every half second or less often; its highest value, and that of the command itself, in which
@@ -55,6 +55,7 @@ from typing import Any
 import psutil
 
 from backendlab.course import lesson
+from backendlab.course.judge import AT_ONCE
 from backendlab.parts import ROOT
 
 CORES = os.cpu_count() or 1
@@ -64,7 +65,8 @@ SLOW = {  # what a slow answer begins with: processor time that no grader can sa
     "js": "for (const until = performance.now() + 50; performance.now() < until; );\n",
 }
 QUICK, FULL = (10, 50), (10, 50, 200, 1000)
-QUICK_BUDGET = 330.0  # seconds: what would end later is left out, and said to be
+QUICK_PAIR, FULL_PAIR = 20, 50  # submissions for one worker beside two
+QUICK_BUDGET = 525.0  # seconds: what would end later is left out, and said to be
 
 Scores = dict[str, dict[str, float]]  # by student, by test
 
@@ -256,13 +258,13 @@ def _time(item: tuple[str, float]) -> float:
     return item[1]
 
 
-def backendlab(course: Course, count: int, workers: int) -> Measured:
+def backendlab(course: Course, count: int, workers: int | None = None) -> Measured:
+    """`workers`: None for as many as it chooses itself."""
     with course.copy(count) as root:
-        words = [sys.executable, "-m", "backendlab.cli", "grade", course.name, "--workers", str(workers)]
-        seconds, memory = command(words, root)
-        side = f"backendlab, {workers} worker{'s' * (workers > 1)}"
+        words = [sys.executable, "-m", "backendlab.cli", "grade", course.name]
+        seconds, memory = command([*words, *(["--workers", str(workers)] if workers else [])], root)
         return Measured(
-            side, count, seconds, gradebook_scores(root, course.name), memory.peak / 2**20, memory.own / 2**20
+            SIDES[workers], count, seconds, gradebook_scores(root, course.name), memory.peak / 2**20, memory.own / 2**20
         )
 
 
@@ -317,7 +319,7 @@ def bare_worker(root: Path) -> None:
     running: dict[int, int] = {}
     waiting = list(enumerate(given["jobs"]))[::-1]
     while waiting or running:
-        while waiting and len(running) < 2 * CORES:
+        while waiting and len(running) < AT_ONCE:
             place, (_, answer, tests) = waiting.pop()
             running[f.fork(partial(one, place, answer, tests))] = place
         pid, _ = os.wait()
@@ -359,25 +361,26 @@ def report(runs: list[Measured]) -> dict[str, Any]:
         return {run.count: run for run in runs if run.side == side}
 
     whole, skipping = (next(run for run in runs if run.side == side) for side in (NBGRADER, SKIPPING))
-    ours, one, limit = times(OURS), times(ONE), times("bare")
+    ours, one, two, limit = times(OURS), times(ONE), times(TWO), times("bare")
     largest = ours[max(ours)]
     both = max(set(ours) & set(limit))
-    same = max(set(ours) & set(one))
+    pair = max(set(one) & set(two), default=0)
     found: dict[str, Any] = {
         "times_nbgrader": round(nbgrader_seconds(whole) / largest.a_submission, 1),
         "times_nbgrader_skipping": round(nbgrader_seconds(skipping) / largest.a_submission, 1),
         "times_bare": round(ours[both].seconds / limit[both].seconds, 2),
         "submissions_per_minute": round(60 / largest.a_submission, 1),
         "peak_mb": round(largest.peak_mb),
-        "workers_gain": round(one[same].seconds / ours[same].seconds, 2),
+        "workers_gain": round(one[pair].seconds / two[pair].seconds, 2) if pair else None,
         "cores": CORES,
         "submissions": largest.count,
         "nbgrader_seconds_each": {run.side: {k: round(v, 1) for k, v in run.each.items()} for run in (whole, skipping)},
-        "seconds": {side: {n: round(run.seconds, 1) for n, run in times(side).items()} for side in (ONE, OURS, "bare")},
+        "workers": AT_ONCE,
+        "seconds": {side: {n: round(run.seconds, 1) for n, run in times(side).items()} for side in SECONDS},
         "peak_mb_by_submissions": {n: round(run.peak_mb) for n, run in ours.items()},
         "own_mb_by_submissions": {n: round(run.own_mb) for n, run in ours.items()},
     }
-    for side, there in ((OURS, ours), (ONE, one), ("bare", limit)):
+    for side, there in ((OURS, ours), ("bare", limit)):
         if len(there) > 1:  # what one more submission takes: the start-up, most of it imports, is not in it
             few, many = there[min(there)], there[max(there)]
             more = round((many.seconds - few.seconds) / (many.count - few.count), 3)
@@ -386,7 +389,9 @@ def report(runs: list[Measured]) -> dict[str, Any]:
 
 
 NBGRADER, SKIPPING = "nbgrader", "nbgrader, experiments skipped"
-ONE, OURS = "backendlab, 1 worker", f"backendlab, {CORES} worker{'s' * (CORES > 1)}"
+ONE, TWO, OURS = "backendlab, 1 worker", "backendlab, 2 workers", "backendlab"
+SIDES = {1: ONE, 2: TWO, None: OURS}
+SECONDS = (ONE, TWO, OURS, "bare")
 
 
 def row(run: Measured) -> str:
@@ -399,7 +404,7 @@ def row(run: Measured) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="10 and 50 submissions, about five minutes")
+    parser.add_argument("--quick", action="store_true", help="10 and 50 submissions, about nine minutes")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--lesson", default="1", help="such as 01-node-runtime or 1 (default: 1)")
     parser.add_argument("--bare-worker", type=Path, help=argparse.SUPPRESS)
@@ -421,8 +426,8 @@ def main() -> int:
         say(row(runs[-1]))
 
     def too_long(side: str, count: int) -> bool:
-        """Would this run go beyond what --quick may take, by how long the last one of this side took?"""
-        before = [run for run in runs if run.side == side]
+        """Would this run go beyond what --quick may take, by how long ours took, or what is like it, the last time?"""
+        before = [run for run in runs if run.side == side] or [run for run in runs if run.side in (ONE, OURS)]
         if not args.quick or not before:
             return False
         if time.monotonic() - begun + before[-1].a_submission * count <= QUICK_BUDGET:
@@ -436,13 +441,16 @@ def main() -> int:
         say(f"{'':32} {'N':>5} {'in all':>10} {'each':>10} {'a minute':>8} {'MB: all':>8} {'command':>8}")
         add(lambda: nbgrader(course, ("right", "untouched") if args.quick else KINDS, skip=False))
         add(lambda: nbgrader(course, KINDS, skip=True))
+        pair = QUICK_PAIR if args.quick else FULL_PAIR
         for count in QUICK if args.quick else FULL:
             if not too_long(OURS, count):
-                add(partial(backendlab, course, count, CORES))
+                add(partial(backendlab, course, count))
             if not too_long("bare", count):
                 add(partial(bare, course, count))
-            if count <= QUICK[-1] and CORES > 1 and not too_long(ONE, count):
-                add(partial(backendlab, course, count, 1))
+            if count == QUICK[0] and CORES > 1:
+                for workers in (1, 2):
+                    if not too_long(SIDES[workers], pair):
+                        add(partial(backendlab, course, pair, workers))
     found = report(runs)
     found["disagreements"], found["left_out"] = disagreements(runs), left_out
     if args.json:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import json
+import os
 import queue
 import re
 import socket
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -41,6 +42,8 @@ class Limits:
 
 
 LIMITS = Limits()
+# Answers that are best under way at once: many wait half of their time, for timers or for another process of theirs.
+AT_ONCE = 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _Inbox = queue.SimpleQueue[dict[str, Any] | None]
 Answer = str | around.Answer  # an answer cell's text, alone or with what stands around it
 TOO_LATE = "was not tried: the time for the whole submission was used up before"
@@ -139,6 +142,7 @@ class ForkServer:
         jobs: Sequence[tuple[lesson.Exercise, Answer]],
         *,
         workers: int = 1,
+        may_begin: Callable[[int], bool] | None = None,
         limits: Limits = LIMITS,
         deadline: float = float("inf"),
     ) -> Iterator[tuple[int, list[Outcome]]]:
@@ -146,13 +150,17 @@ class ForkServer:
 
         Yields each job's place and the outcomes of its tests, as they come. After `deadline` (by `time.monotonic`) no
         answer is begun any more. Raises `Trouble` if the process is gone.
+        In the place of `workers`, `may_begin` is asked before each whether it may begin beside so many; when it said
+        yes, one is yielded later. It must say yes to 0.
         """
+        if may_begin is None:
+            may_begin = workers.__gt__
         waiting = list(enumerate(jobs))[::-1]
         running: dict[int, tuple[int, list[Outcome]]] = {}
         inbox: _Inbox = queue.SimpleQueue()
         try:
             while waiting or running:
-                while waiting and len(running) < workers:
+                while waiting and may_begin(len(running)):
                     place, (exercise, answer) = waiting.pop()
                     if time.monotonic() > deadline:
                         yield place, [replace(o, result="failed", message=TOO_LATE) for o in broken(exercise, "")]

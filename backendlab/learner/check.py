@@ -7,12 +7,11 @@ runs it as a grader would: in a process of its own, with the lesson's own set-up
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from backendlab.course import around, lesson, work
-from backendlab.course.judge import Outcome, judge_all, setup_of
+from backendlab.course.judge import AT_ONCE, Outcome, judge_all, setup_of
 from backendlab.learner import record
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
@@ -21,7 +20,7 @@ from backendlab.trouble import Trouble
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lesson", metavar="LESSON", help="such as 01-node-runtime or 1, or the path of a notebook")
     parser.add_argument("exercises", nargs="*", metavar="EXERCISE", help="only these (default: all)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="exercises tried at once")
+    parser.add_argument("--workers", type=int, default=AT_ONCE, help="exercises tried at once")
 
 
 def run(args: argparse.Namespace) -> int:

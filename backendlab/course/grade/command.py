@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from backendlab.course import lesson, sandbox
 from backendlab.course.grade import report, submissions
 from backendlab.course.grade.submissions import Submission
-from backendlab.course.judge import LIMITS, Outcome
+from backendlab.course.judge import AT_ONCE, LIMITS, Outcome
 from backendlab.parts import ROOT
 from backendlab.trouble import Trouble
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # their modules import nbgrader and dask, which takes seconds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("lesson", metavar="LESSON", help="such as 01-node-runtime or 1")
     parser.add_argument("--students", metavar="REGEX", help="only students whose whole name matches (default: all)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="submissions at a time")
+    parser.add_argument("--workers", type=int, default=AT_ONCE, metavar="N", help="exercises at a time")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a running dask scheduler, such as tcp://10.0.0.7:8786")
     parser.add_argument("--force", action="store_true", help="grade unchanged submissions anew as well")
     parser.add_argument("--timeout", type=float, default=LIMITS.whole, metavar="S", help="seconds for one exercise")
@@ -155,7 +155,7 @@ def _grade_all(
     if not ready:
         return
     grading = spread.Grading(released, limits, args.submission_timeout, isolate=isolate)
-    with spread.cluster(min(args.workers, len(ready)), args.scheduler) as client:
+    with spread.cluster(args.workers, args.scheduler) as client:
         for student, said in spread.grade_all(client, grading, ready, stopped):
             one = by_name[student]
             outcomes: dict[str, list[Outcome]] = {} if isinstance(said, str) else said

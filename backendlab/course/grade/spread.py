@@ -35,7 +35,6 @@ AHEAD = 2  # submissions on their way to each thread of a worker: the next is th
 Job = tuple[lesson.Exercise, around.Answer]
 LOOK = 10.0  # seconds without a result, after which it is looked whether there are workers
 MISSING = "the answer's cell is missing in what was handed in"
-AT_ONCE = 2  # exercises of one submission side by side in one thread: while one waits, the other computes
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Grading(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         self.lock = threading.Lock()
         self.server: ForkServer | None = None
+        self.room, self.under_way = worker.state.nthreads, 0  # exercises, of all submissions that are judged here
         if package_digest() != self.package:
             raise RuntimeError(f"the worker {worker.address} has another version of this course")
 
@@ -83,7 +83,8 @@ class Grading(WorkerPlugin):
             self.server.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("lock", "server")}
+        own = ("lock", "server", "room", "under_way")
+        return {key: value for key, value in self.__dict__.items() if key not in own}
 
     def judge(self, answers: dict[str, str], places: list[around.Place]) -> dict[str, list[dict[str, Any]]]:
         places = [(kind, text) for kind, text in places]
@@ -123,9 +124,28 @@ class Grading(WorkerPlugin):
                 server.close()
 
     def _judge(self, server: ForkServer, jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
+        """The outcomes of a submission's exercises: one after the other; side by side where other threads are idle."""
         server.wait_until_ready()
-        done = server.judge(jobs, workers=AT_ONCE, limits=self.limits, deadline=time.monotonic() + self.whole)
-        return {jobs[place][0].id: [asdict(outcome) for outcome in outcomes] for place, outcomes in done}
+        begun, found = 0, {}
+
+        def may_begin(running: int) -> bool:
+            nonlocal begun
+            with self.lock:
+                if running and self.under_way >= self.room:
+                    return False
+                self.under_way, begun = self.under_way + 1, begun + 1
+                return True
+
+        deadline = time.monotonic() + self.whole
+        try:
+            for place, outcomes in server.judge(jobs, may_begin=may_begin, limits=self.limits, deadline=deadline):
+                with self.lock:
+                    self.under_way, begun = self.under_way - 1, begun - 1
+                found[jobs[place][0].id] = [asdict(outcome) for outcome in outcomes]
+        finally:
+            with self.lock:
+                self.under_way -= begun
+        return found
 
 
 def grade_one(name: str, submission: bytes) -> bytes:
