@@ -58,8 +58,8 @@ def calls(profile: dict[str, Any], *, fold: bool = False) -> pd.DataFrame:
     parents = {child: node["id"] for node in profile["nodes"] for child in node.get("children", [])}
     times = profile["startTime"] + np.cumsum(profile["timeDeltas"])
     lasted = np.diff(times, append=max(profile["endTime"], times[-1] if len(times) else 0)) / 1000
-    # V8 looks at an idle process too. Where it didn't look for long, the whole process stood still (the machine was busy
-    # elsewhere, or it was stopped), and the function that happened to be on top did not work all that time.
+    # V8 looks at an idle process too. Where it didn't look for long, the whole process stood still (it was stopped, or
+    # the machine was busy elsewhere), and the function that happened to be on top did not work all that time.
     longest = STOOD_STILL * float(np.median(lasted)) if len(lasted) else 0.0
     spent = pd.Series(lasted, dtype=float).clip(lower=0, upper=longest).groupby(np.asarray(profile["samples"])).sum()
     stacks: list[tuple[Stack, float]] = []
