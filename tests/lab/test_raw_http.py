@@ -13,7 +13,7 @@ from backendlab.lab.raw_http import exchange, request
 
 @contextlib.contextmanager
 def answering(*pieces: bytes, how: str = "close") -> Iterator[tuple[str, list[bytes]]]:
-    """A server for one connection: reads up to the blank line, answers with these bytes, and closes, resets or stays."""
+    """A server for one connection: reads up to the blank line, answers with these bytes, and closes or stays."""
     heard: list[bytes] = []
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
