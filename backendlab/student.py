@@ -378,7 +378,7 @@ class Answers:
             server = start()
         except process.StartError as error:
             if said := STUB.search(str(error)):
-                raise NotImplementedError(str(error)[said.end() :].partition("\n")[0].lstrip(": ")) from None
+                raise NotImplementedError(str(error)[said.end() :].partition("\n")[0].lstrip("]: ")) from None
             raise AnswerError(f"was started to listen on process.env.PORT: {error}", "StartError") from None
         number = next(self.numbers)
         self.servers[number] = server

@@ -1,7 +1,7 @@
 r"""HTTP byte by byte: send exactly these bytes, read what comes back until it is whole, closed, or late.
 
-Clients that keep to the rules can't show what a server does with what breaks them: a body cut off, a length that lies, a
-header that never ends, a client that goes away. Here the request is bytes and pauses; only the response is parsed, by
+Clients that keep to the rules can't show what a server does with what breaks them: a body cut off, a length that lies,
+a header that never ends, a client that goes away. Here the request is bytes and pauses; only the response is parsed, by
 h11 (RFC 9112).
 
     reply = raw_http.exchange(url, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -51,7 +51,7 @@ class Reply:
 
 
 def request(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
-    """The bytes of a request. Host is added, and Content-Length where there is a body, unless `headers` say otherwise."""
+    """The bytes of a request. Host and, with a body, Content-Length are added unless `headers` say otherwise."""
     lines = {"Host": "127.0.0.1", **({"Content-Length": str(len(body))} if body else {})}
     given = {name.lower() for name in headers or {}} | ({"content-length"} if _chunked(headers) else set())
     lines = {name: value for name, value in lines.items() if name.lower() not in given} | dict(headers or {})

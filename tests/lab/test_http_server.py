@@ -52,5 +52,5 @@ def test_it_answers_and_its_memory_is_read(file: str) -> None:
 @pytest.mark.parametrize(("file", "source"), [("dead.py", "1 / 0"), ("dead.mjs", "null.x")])
 def test_one_that_does_not_start_shows_why(file: str, source: str) -> None:
     node.save(file, source)
-    with pytest.raises(process.StartError, match="ZeroDivisionError|TypeError"):
+    with pytest.raises(process.StartError, match=r"ZeroDivisionError|TypeError"):
         http_server.start(file)

@@ -75,9 +75,9 @@ def test_an_upload_larger_than_its_buffer_passes():
         " res.end(`${n}`); }).listen(process.env.PORT, '127.0.0.1');"
     )
     node.save("nginx-echo.mjs", echo)
-    with http_server.start("nginx-echo.mjs") as origin:
-        with nginx.cache(origin.url, location="client_max_body_size 2m;") as front:
-            reply = raw_http.exchange(front.url, raw_http.request("POST", "/", body=b"x" * 1_000_000))
+    larger = "client_max_body_size 2m;"
+    with http_server.start("nginx-echo.mjs") as origin, nginx.cache(origin.url, location=larger) as front:
+        reply = raw_http.exchange(front.url, raw_http.request("POST", "/", body=b"x" * 1_000_000))
     assert (reply.status, reply.text) == (200, "1000000")
 
 

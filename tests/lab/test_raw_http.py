@@ -1,4 +1,4 @@
-"""Bytes go out as they are, and what comes back is told with how it ended: against servers that misbehave on purpose."""
+"""Bytes go out as they are; what comes back is told with how it ended, from servers that misbehave on purpose."""
 
 import contextlib
 import socket
