@@ -1,8 +1,9 @@
 """A saved server file, started: Express 5, Express 4 and aiohttp alike.
 
 The file lies in the workspace (`%%node --save app.mjs`, `%%workspace app.py`) and listens on 127.0.0.1 at the port in
-the environment variable PORT, as on a hosting platform. What comes back is the one handle of `backendlab.lab.process`: `.url .port .pid .alive .output() .stop()`, and it works in a `with` block. What a server
-takes is `memory.peak(server.pid)`.
+the environment variable PORT, as on a hosting platform. What comes back is the one handle of `backendlab.lab.process`
+(`.url .port .pid .alive .output() .stop()`), and it works in a `with` block. What a server takes is
+`memory.peak(server.pid)`.
 """
 
 from __future__ import annotations
