@@ -43,7 +43,7 @@ def test_it_answers_and_its_memory_is_read(file: str) -> None:
         assert raw_http.exchange(server.url, raw_http.request("GET", "/take")).status == 200
         assert (top := memory.peak(server.pid)) - before > 48 << 20
         memory.forget_peak(server.pid)
-        assert 0 < memory.peak(server.pid) <= top
+        assert 0 < memory.peak(server.pid) < top + (16 << 20)  # it may have taken a little more by now
         assert server.alive
     assert not server.alive
     assert not process.accepts(server.port or 0)
