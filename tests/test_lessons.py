@@ -85,7 +85,7 @@ def test_every_topic_is_whole(name):
         experiments = [cell for cell in cells if "experiment" in lesson.tags(cell)]
         assert any("image/png" in output.get("data", {}) for cell in experiments for output in cell.outputs), topic
         assert any(re.search(r"^assert ", cell.source, flags=re.M) for cell in experiments), topic
-        assert any("%%node" in cell.source for cell in experiments), topic
+        assert any(re.search(r"^%%node|^%%workspace \S+\.m?js", cell.source) for cell in experiments), topic
         assert any(lesson.is_answer(cell) for cell in cells), f"{topic}: no exercise"
 
 
