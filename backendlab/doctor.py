@@ -257,6 +257,16 @@ def valkey() -> str:
     return output(sys.executable, "-c", code).strip()
 
 
+def nginx() -> str:
+    code = (
+        "from backendlab.lab.services import nginx\n"
+        "import urllib.request\n"
+        "with nginx.server('location / { return 200 $nginx_version; }') as server:\n"
+        "    print(urllib.request.urlopen(server.url).read().decode())\n"
+    )
+    return output(sys.executable, "-c", code).strip()
+
+
 def sandbox() -> str:
     """One is made, with all that it consists of."""
     code = "from backendlab.course import sandbox; print(sandbox.why_not())"
@@ -289,6 +299,7 @@ PARTS = [
     Part("py-spy", "lesson 1: profiling a Python process from outside", py_spy, "make lab"),
     Part("PostgreSQL", "the lessons on databases", postgresql, "make lab"),
     Part("Valkey", "lesson 4.4 and the lessons on queues: a broker", valkey, "make lab"),
+    Part("nginx", "lesson 2.4: a shared cache before a server", nginx, "make lab"),
     Part(
         "sandbox",
         "grading: a student's code in namespaces of its own",

@@ -19,7 +19,9 @@ import importlib
 import inspect
 import itertools
 import json
+import logging
 import math
+import os
 import re
 import secrets
 import socket
@@ -42,6 +44,8 @@ LONGEST_MESSAGE = 4000  # characters of what an error says
 REMOTE_PATIENCE = 5.0  # seconds beyond a question's own timeout: the other end has that limit, and says so more kindly
 SERVICES = ("postgres", "valkey")  # those that `Student.service` may start, by their modules' names
 HARNESS = Path(__file__).parent / "lab" / "js" / "harness.mjs"
+HOST = HARNESS.with_name("serve.mjs")
+STUB = re.compile(r"^(Uncaught )?(Error \[)?NotImplementedError\b", re.MULTILINE)  # as either language prints it
 
 
 class AnswerError(Exception):
@@ -71,16 +75,46 @@ class DriverError(Exception):
 
 
 class Served:
-    """A server of the student's, running. Use it in a `with` block, or call `stop`."""
+    """A server of the student's, running. Use it in a `with` block, or call `stop`.
 
-    def __init__(self, url: str, stop: Callable[[], object]):
-        self.url, self.stop = url, stop
+    If the block ends in an error and the server's log says that what it ran is not done yet, that is what is raised.
+    """
+
+    def __init__(self, url: str, stop: Callable[[], object], look: Callable[[str], Any] | None = None):
+        self.url, self.stop, self._look = url, stop, look
+
+    def alive(self) -> bool:
+        """Does it still run? A Node server that an error has ended doesn't."""
+        return self._look is not None and self._look("alive") is True
+
+    def log(self) -> str:
+        """What it has printed; of an aiohttp app, what aiohttp has logged."""
+        return str(self._look("log")) if self._look else ""
+
+    def peak_rss(self, *, anew: bool = False) -> int:
+        """The most memory its process has had, in bytes; with `anew`, what it is now, from which the next one counts.
+
+        An aiohttp app shares its process with the rest of the answer: compare two, never one with a number.
+        """
+        said = self._look("anew" if anew else "peak") if self._look else 0
+        return said if isinstance(said, int) else 0
 
     def __enter__(self) -> Served:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: object) -> None:
+        try:
+            if isinstance(error, Exception) and self._look and self._says_not_done():
+                raise NotDone("not done yet: your answer goes in the cell above.") from None
+        finally:
+            self.stop()
+
+    def _says_not_done(self) -> bool:
+        for _ in range(5):  # Express writes to its log after it has answered
+            if STUB.search(self.log()):
+                return True
+            time.sleep(0.04)
+        return False
 
 
 class Student:
@@ -128,11 +162,41 @@ class Student:
 
     def serve(self, file: str, *, timeout: float = 10.0) -> Served:
         """Start the Node server that the student saved as `file` (it listens on `process.env.PORT`)."""
-        started = self._value({"do": "serve", "file": file, "timeout": timeout}, file)
-        match started:
+        return self._served({"do": "serve", "file": file, "timeout": timeout}, file)
+
+    def serve_node(self, source: str, /, *, timeout: float = 10.0, **inputs: Any) -> Served:
+        """Start a Node server in which the student's files take part, in a process of its own.
+
+        `source` is an ES module beside these files: its default export `async (inputs) => app` returns an Express app,
+        a function `(req, res)` or an `http.Server` that does not listen yet.
+        """
+        question = {"do": "serve_node", "source": source, "inputs": inputs, "timeout": timeout}
+        try:
+            return self._served(question, "your code")
+        except AnswerError as error:
+            if "SyntaxError" in str(error) and (wrong := _not_javascript(source)):
+                raise DriverError(f"the check's own driver is not JavaScript: {wrong}") from None
+            raise
+
+    def serve_aiohttp(self, source: str, /, *, timeout: float = 10.0, **inputs: Any) -> Served:
+        """Start an aiohttp server in which the student's functions take part, in a thread where they are.
+
+        `source` defines `app(**inputs)`, a function or a coroutine function that returns a `web.Application`, and sees
+        the student's variables.
+        """
+        try:
+            code = _driver(source)
+        except SyntaxError as error:
+            raise DriverError(f"the check's own driver is not Python: {error}") from None
+        if "app" not in code.co_names:
+            raise DriverError("the check's own driver defines no function `app(**inputs)`")
+        return self._served({"do": "serve_aiohttp", "source": source, "inputs": inputs, "timeout": timeout}, "your app")
+
+    def _served(self, question: Question, about: str) -> Served:
+        match self._value(question, about):
             case {"url": str(url), "id": int(number)} if re.fullmatch(r"http://127\.0\.0\.1:\d+", url):
-                return Served(url, lambda: self._stop(number, file))
-        raise AnswerError(f"{file} was not started as a server")
+                return Served(url, lambda: self._stop(number, about), lambda what: self._look(number, what, about))
+        raise AnswerError(f"{about} was not started as a server")
 
     def service(self, name: str, *, timeout: float = 60.0, **settings: Any) -> Served:
         """Start a real server for the student's code to use, such as `postgres` with its settings: an empty one.
@@ -144,6 +208,12 @@ class Student:
             case {"url": str(url), "id": int(number)}:
                 return Served(url, lambda: self._stop(number, name))
         raise AnswerError(f"{name} was not started for your code")
+
+    def _look(self, number: int, what: str, about: str) -> Any:
+        try:
+            return self._value({"do": "look", "id": number, "what": what, "timeout": 10.0}, about)
+        except AnswerError:
+            return None  # where the answer's process is gone, so is its server
 
     def _stop(self, number: int, file: str) -> None:
         with contextlib.suppress(AnswerError):  # where the answer's process is gone, so is its server
@@ -270,15 +340,62 @@ class Answers:
 
         if not (process.workspace() / question["file"]).exists():
             raise _Raised(self._why_missing(question["file"]))
+        return self._keep(lambda: node.start(question["file"], timeout=question["timeout"]))
+
+    def _serve_node(self, question: Question) -> Any:
+        from backendlab.lab import node, process
+
+        folder = process.workspace()
+        driver, inputs = (folder / f".driver-{secrets.token_hex(8)}.{end}" for end in ("mjs", "json"))
+        driver.write_text(inspect.cleandoc(question["source"]), encoding="utf-8")
+        inputs.write_text(_dump({"driver": str(driver), "inputs": question["inputs"]}))
         try:
-            server = node.start(question["file"], timeout=question["timeout"])
+            return self._keep(lambda: node.start(str(HOST), inputs, timeout=question["timeout"]))
+        finally:
+            for file in (driver, inputs):
+                file.unlink(missing_ok=True)
+
+    def _serve_aiohttp(self, question: Question) -> Any:
+        scope = dict(self.namespace)
+
+        def make() -> Any:
+            exec(_driver(question["source"]), scope)
+            return scope["app"](**question["inputs"])
+
+        try:
+            return self._keep(lambda: _Aiohttp(make, question["timeout"]))
+        except NameError as error:
+            asked_by_driver = traceback.extract_tb(error.__traceback__)[-1].filename == "<driver>"
+            if asked_by_driver and error.name and error.name not in self.namespace:
+                raise _Raised(self._why_missing(error.name)) from None
+            raise
+
+    def _keep(self, start: Callable[[], Any]) -> dict[str, Any]:
+        """Start a server and keep it under a number."""
+        from backendlab.lab import process
+
+        try:
+            server = start()
         except process.StartError as error:
-            if re.search(r"^(Uncaught )?(Error \[)?NotImplementedError\b", str(error), re.MULTILINE):
-                raise NotImplementedError from None
+            if said := STUB.search(str(error)):
+                raise NotImplementedError(str(error)[said.end() :].partition("\n")[0].lstrip("]: ")) from None
             raise AnswerError(f"was started to listen on process.env.PORT: {error}", "StartError") from None
         number = next(self.numbers)
         self.servers[number] = server
         return {"url": server.url, "id": number}
+
+    def _look(self, question: Question) -> Any:
+        from backendlab.lab import memory
+
+        server = self.servers[question["id"]]
+        match question["what"]:
+            case "alive":
+                return server.alive
+            case "log":
+                return server.output()[-100_000:]
+            case "anew":
+                memory.forget_peak(server.pid)
+        return memory.peak(server.pid)
 
     def _service(self, question: Question) -> Any:
         if question["name"] not in SERVICES:
@@ -300,6 +417,88 @@ class _Opened:
 
     def __init__(self, stop: Callable[[], object]):
         self.stop = stop
+
+
+class _Aiohttp:
+    """An aiohttp app that serves from a thread with a loop of its own. Raises what making the app raises."""
+
+    def __init__(self, make: Callable[[], Any], timeout: float):
+        self.pid, self.url = os.getpid(), ""
+        self._lines: list[str] = []
+        self._error: BaseException | None = None
+        self._up, self._over = threading.Event(), threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, args=(make,), daemon=True, name="student")
+        self._thread.start()
+        if not self._up.wait(timeout):
+            self.stop()
+            raise _late(timeout)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, make: Callable[[], Any]) -> None:
+        with contextlib.suppress(_Stopped):
+            try:
+                asyncio.run(self._serve(make))
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._up.set()
+                self._over.set()
+
+    async def _serve(self, make: Callable[[], Any]) -> None:
+        from aiohttp import web
+
+        made = make()
+        app = await made if inspect.isawaitable(made) else made
+        if not isinstance(app, web.Application):
+            raise TypeError(f"expected a web.Application, got {type(app).__name__}")
+        handler = _Lines(self._lines)
+        logger = logging.Logger("student")  # of its own: nobody else's log is in it
+        logger.addHandler(handler)
+        runner = web.AppRunner(app, logger=logger, access_log=None, shutdown_timeout=0.5)
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            self._up.set()
+            await self._end.wait()
+        finally:
+            await runner.cleanup()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def output(self) -> str:
+        return "\n".join(self._lines)
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                self._loop.call_soon_threadsafe(self._end.set)
+            self._over.wait(3.0)
+        for _ in range(5):
+            if self._over.is_set():
+                break
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_Stopped)
+            )
+            self._over.wait(0.05)
+
+
+class _Lines(logging.Handler):
+    """Keeps what is logged, up to a thousand records."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._lines) < 1000:
+            self._lines.append(self.format(record)[:LONGEST_MESSAGE])
 
 
 class _Raised(Exception):

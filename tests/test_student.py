@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import threading
+import time
 import urllib.request
 
 import psutil
 import pytest
 
 from backendlab import student
-from backendlab.lab import node, process
+from backendlab.lab import node, process, raw_http
 from backendlab.student import AnswerError, Answers, DriverError, NotDone, Student
 
 
@@ -325,6 +326,113 @@ def test_serve_runs_the_students_server_and_ends_it(of):
     assert not process.accepts(port)
     with pytest.raises(AnswerError, match="so long"):
         there.serve("dead.mjs")
+
+
+def get(url: str) -> raw_http.Reply:
+    return raw_http.exchange(url, raw_http.request("GET", "/"))
+
+
+ROUTE = """
+import express from 'FRAMEWORK';
+import { greet } from './greet.mjs';
+export default ({ name }) => express().get('/', greet(name));
+"""
+
+
+@pytest.mark.parametrize("framework", ["express", "express4"])
+def test_what_a_node_answer_exports_is_served(of, framework):
+    there = of(greet_mjs="export const greet = (name) => (req, res) => res.send(`hello ${name}`);")
+    with there.serve_node(ROUTE.replace("FRAMEWORK", framework), name="you") as app:
+        assert get(app.url).text == "hello you"
+        assert app.alive()
+        before = app.peak_rss(anew=True)
+        assert 0 < before <= app.peak_rss()
+    with pytest.raises(OSError, match="refused"):
+        get(app.url)
+
+
+def test_a_server_that_dies_says_why(of):
+    there = of(greet_mjs="export const greet = () => () => setTimeout(() => { throw new Error('too late') });")
+    with there.serve_node(ROUTE.replace("FRAMEWORK", "express"), name="you") as app:
+        assert get(app.url).ended in ("closed", "reset")
+        deadline = time.monotonic() + 20
+        while app.alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not app.alive()
+        assert "too late" in app.log()
+
+
+APP = """
+from aiohttp import web
+
+async def app(name):
+    made = web.Application()
+    made.add_routes([web.get("/", greet(name))])
+    return made
+"""
+GREET = """
+from aiohttp import web
+
+def greet(name):
+    async def handler(request):
+        if name == "fail":
+            raise KeyError("which one")
+        return web.Response(text=f"hello {name}")
+    return handler
+"""
+
+
+def test_what_a_python_answer_defines_is_served(of):
+    there = of(GREET)
+    with there.serve_aiohttp(APP, name="you") as app, there.serve_aiohttp(APP, name="fail") as other:
+        assert get(app.url).text == "hello you"
+        assert there.drive("def driver(): return 7") == 7  # while it serves
+        assert get(other.url).status == 500
+        assert "which one" in other.log()
+        assert "which one" not in app.log()
+        assert app.alive()
+        assert app.peak_rss(anew=True) > 0
+    with pytest.raises(OSError, match="refused"):
+        get(app.url)
+
+
+def test_an_app_that_holds_its_loop_is_ended(of):
+    there = of("def greet(name):\n async def h(request):\n  while True: pass\n return h")
+    with there.serve_aiohttp(APP, name="you") as app:
+        assert raw_http.exchange(app.url, raw_http.request("GET", "/"), timeout=0.3).ended == "late"
+
+
+@pytest.mark.parametrize(
+    ("stub", "kind"),
+    [
+        (f"export const greet = () => {{ {STUB} }};", "made"),
+        (f"export const greet = () => () => {{ {STUB} }};", ""),
+        ("export const other = 1;", "import"),
+    ],
+)
+def test_a_stub_that_is_served_is_not_done(of, stub, kind):
+    with pytest.raises(NotDone), of(greet_mjs=stub).serve_node(ROUTE.replace("FRAMEWORK", "express"), name="x") as app:
+        assert get(app.url).status == 200
+    python = "def greet(name):\n raise NotImplementedError"
+    if not kind:
+        python = "def greet(name):\n async def h(request):\n  raise NotImplementedError\n return h"
+    with pytest.raises(NotDone), of(python if kind != "import" else "").serve_aiohttp(APP, name="x") as app:
+        assert get(app.url).status == 200
+
+
+def test_a_wrong_app_is_an_error_of_the_answer(of):
+    with pytest.raises(AnswerError, match=r"web\.Application"):
+        of("def greet(): return 7").serve_aiohttp("def app(): return greet()")
+    with pytest.raises(AnswerError, match="ValueError: too few"):
+        of("def greet(): raise ValueError('too few')").serve_aiohttp("def app(): return greet()")
+    with pytest.raises(DriverError):
+        of().serve_aiohttp("def nothing(): pass")
+    with pytest.raises(DriverError):
+        of().serve_node("export default (")
+    with pytest.raises(AnswerError, match="too few"):
+        of(greet_mjs="export const greet = () => { throw new Error('too few'); };").serve_node(
+            ROUTE.replace("FRAMEWORK", "express"), name="x"
+        )
 
 
 def test_an_answer_cant_be_told_from_a_dead_one(monkeypatch):

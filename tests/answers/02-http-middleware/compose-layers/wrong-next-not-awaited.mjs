@@ -1,0 +1,13 @@
+// next() starts the inner layer; its promise isn't handed out.
+export function compose(layers) {
+  return (req, res, next) => {
+    let reached = -1;
+    const run = async (index) => {
+      if (index <= reached) throw new Error('next() called twice');
+      reached = index;
+      if (index === layers.length) next();
+      else await layers[index](req, res, () => { run(index + 1).catch(next); });
+    };
+    run(0).catch((error) => next(error || new Error(`a layer failed with ${error}`)));
+  };
+}

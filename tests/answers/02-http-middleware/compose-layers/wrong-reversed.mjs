@@ -1,0 +1,13 @@
+// Built from the inside, and so run from the inside.
+export function compose(layers) {
+  return (req, res, next) => {
+    let reached = -1;
+    const run = async (index) => {
+      if (index <= reached) throw new Error('next() called twice');
+      reached = index;
+      if (index === layers.length) next();
+      else await layers[layers.length - 1 - index](req, res, () => run(index + 1));
+    };
+    run(0).catch((error) => next(error || new Error(`a layer failed with ${error}`)));
+  };
+}

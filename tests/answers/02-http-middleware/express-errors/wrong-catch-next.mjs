@@ -1,0 +1,18 @@
+// `.catch(next)` is enough: a rejection with undefined is next(undefined), which goes on as if all were well.
+import { STATUS_CODES } from 'node:http';
+
+export function wrap(handler) {
+  return (req, res, next) => Promise.resolve(handler(req, res, next)).catch(next);
+}
+
+export function problems(log) {
+  return (error, req, res, next) => {
+    log(error);
+    if (res.headersSent) return next(error);
+    const own = error?.expose === true && Number.isInteger(error.status) && error.status >= 400 && error.status < 600;
+    const status = own ? error.status : 500;
+    const told = { type: (own && error.type) || 'about:blank', title: (own && error.title) || STATUS_CODES[status], status };
+    if (own && error.detail) told.detail = error.detail;
+    res.status(status).type('application/problem+json').send(JSON.stringify(told));
+  };
+}

@@ -1,0 +1,37 @@
+# One variable for the id: each request sets it.
+import contextvars
+import re
+import uuid
+
+from aiohttp import web
+
+
+def current_id():
+    return _current[-1] if _current else None
+
+
+def request_id(clock=time.perf_counter):
+    @web.middleware
+    async def middleware(request, handler):
+        sent = request.headers.get("X-Request-ID", "")
+        known = sent if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", sent) else uuid.uuid4().hex
+        start = clock()
+        _current.append(known)
+
+        def stamped(response):
+            response.headers["X-Request-ID"] = known
+            response.headers["Server-Timing"] = f"app;dur={1000 * (clock() - start):.1f}"
+            return response
+
+        try:
+            return stamped(await handler(request))
+        except web.HTTPException as response:
+            stamped(response)
+            raise
+        finally:
+            _current.remove(known)
+
+    return middleware
+
+
+_current = []
