@@ -109,7 +109,10 @@ def _template() -> Path:
             extra_groups=None if _user() is None else [],
         )
         if done.returncode != 0:
-            raise PostgresError(f"initdb failed with status {done.returncode}: {done.stderr.strip()[-500:]}")
+            cure = ""
+            if "could not look up effective user" in done.stderr:  # a container started with --user and a number
+                cure = "\nPostgreSQL wants a user with a name: add one for this uid to /etc/passwd, or set DATABASE_URL."
+            raise PostgresError(f"initdb failed with status {done.returncode}: {done.stderr.strip()[-500:]}{cure}")
         with contextlib.suppress(OSError):  # a course that may not be written into: then it is made each time
             kept.parent.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(prefix=f".{kept.name}-", dir=kept.parent))
