@@ -1,0 +1,19 @@
+// A small scanner and promises instead of a global match and await.
+function* tags(header) {
+  const tag = /[\s,]*(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/y;
+  for (let found; (found = tag.exec(header)); ) yield found[1];
+}
+export function conditionalGet(etagOf) {
+  return (req, res, next) => {
+    const decide = (current) => {
+      if (current === null) return next();
+      res.setHeader('ETag', current);
+      const header = req.get('If-None-Match');
+      if (header === undefined) return next();
+      const own = current.startsWith('W/') ? current.slice(2) : current;
+      if (header.trim() !== '*' && ![...tags(header)].includes(own)) return next();
+      res.sendStatus(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412);
+    };
+    Promise.resolve().then(() => etagOf(req)).then(decide).catch(next);
+  };
+}

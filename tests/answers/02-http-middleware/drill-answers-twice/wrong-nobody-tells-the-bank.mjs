@@ -1,0 +1,45 @@
+// "504 is sent and nothing stored, so it is over." The bank pays.
+import express from 'express';
+
+export function checkout({ pay, store, patience }) {
+  const app = express(), kept = new Map(); // Idempotency-Key → a promise of the answer
+  app.use(express.json());
+
+  async function place(order) { // decides what the answer is; the one who answers is below
+    if (!(order.amount > 0)) return { status: 400, body: { error: 'amount?' } };
+    let receipt;
+    try {
+      let timer;
+      const late = new Promise((resolve, reject) => { timer = setTimeout(reject, patience, new Error('late')); });
+      receipt = await Promise.race([pay(order), late]).finally(() => clearTimeout(timer));
+    } catch (error) { // of the bank, and of nobody else
+      if (error.message === 'late') return { status: 504, body: { error: 'the bank is slow' } };
+      return { status: 402, body: { error: error.message } };
+    }
+    store({ ...order, receipt });
+    return { status: 201, body: { receipt } };
+  }
+
+  function once(key, order) {
+    if (!key) return place(order);
+    if (!kept.has(key)) {
+      const answer = place(order);
+      kept.set(key, answer); // before it is known: the second click comes now
+      const forget = () => kept.delete(key);
+      answer.then(({ status }) => { if (status !== 201 && status !== 402) forget(); }, forget);
+    }
+    return kept.get(key);
+  }
+
+  app.post('/orders', async (req, res) => {
+    const { sku, amount } = req.body ?? {};
+    const { status, body } = await once(req.get('Idempotency-Key'), { sku, amount });
+    res.status(status).json(body);
+  });
+  app.use((error, req, res, next) => {
+    console.error(error.message);
+    if (res.headersSent) return next(error);
+    res.status(error.status ?? 500).json({ error: 'failed' });
+  });
+  return app;
+}

@@ -1,0 +1,89 @@
+// "Nothing is wrong with them." Each of the five tickets is true.
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import express from 'express';
+
+export function orders({ store, secret }) { // store(order) gives the order with its id
+  const app = express();
+  app.post('/webhook', express.raw({ type: '*/*' }), (req, res) => {
+    const mac = createHmac('sha256', secret).update(req.body ?? '').digest();
+    const sent = Buffer.from(req.get('X-Signature') ?? '', 'hex');
+    if (sent.length !== mac.length || !timingSafeEqual(sent, mac)) return res.status(401).json({ error: 'signature' });
+    res.status(204).end();
+  });
+  app.post('/orders', (req, res) => {
+    if (!req.body.sku) return res.status(400).json({ error: 'sku?' });
+    res.status(201).json(store(req.body));
+  });
+  app.use(express.json());
+  return app;
+}
+
+export function account() {
+  const app = express();
+  app.use((req, res, next) => {
+    if (req.get('Authorization') !== 'Bearer good') return res.status(401).json({ error: 'log in' });
+    next();
+  });
+  app.use((req, res, next) => {
+    res.vary('Origin');
+    if (req.get('Origin') === 'https://shop.example') res.set('Access-Control-Allow-Origin', 'https://shop.example');
+    if (req.method !== 'OPTIONS') return next();
+    res.set({ 'Access-Control-Allow-Methods': 'GET, PUT', 'Access-Control-Allow-Headers': '*' }).status(204).end();
+  });
+  app.get('/account', (req, res) => res.json({ name: 'Ada' }));
+  app.put('/account', (req, res) => res.status(204).end());
+  return app;
+}
+
+export function catalogue({ find }) { // find(id): a promise of the item; rejects, with a `status` if the client errs
+  const app = express();
+  app.get('/items/:id', async (req, res) => res.json(await find(req.params.id)));
+  app.get('/items/newest', async (req, res) => res.json(await find('7')));
+  app.get('/export', async (req, res) => {
+    try {
+      for (const id of String(req.query.ids).split(',')) res.write(`${(await find(id)).name}\n`);
+    } catch (error) {
+      console.error(error.message);
+    }
+    res.end();
+  });
+  app.use((error, req, res) => {
+    if (res.headersSent) return;
+    res.status(error.status ?? 500).json({ error: error.status ? error.message : 'failed' });
+  });
+  return app;
+}
+
+export function report({ build }) { // build(): a promise of the text; takes a while
+  const app = express();
+  app.use((req, res, next) => {
+    const start = performance.now();
+    res.on('finish', () => res.set('Server-Timing', `app;dur=${(performance.now() - start).toFixed(1)}`));
+    next();
+  });
+  app.get('/report', async (req, res) => res.json({ text: await build() }));
+  app.get('/quick', (req, res) => res.send('ok'));
+  app.get('/stream', async (req, res) => {
+    res.writeHead(200, { 'Content-Type': 'text/csv' }).write('a,b\n');
+    res.end(await build());
+  });
+  return app;
+}
+
+export function pictures({ draw, limit }) { // draw(name): a promise of the picture, or of nothing; may reject
+  const app = express(), waiting = [];
+  let free = limit; // so many are drawn at a time
+  const leave = () => { free++; waiting.shift()?.(); };
+  app.get('/health', (req, res) => res.json({ ok: true }));
+  app.use((req, res, next) => {
+    const enter = () => { free--; next(); };
+    if (free > 0) enter(); else waiting.push(enter);
+  });
+  app.get('/pictures/:name', async (req, res) => {
+    const picture = await draw(req.params.name);
+    if (!picture) return res.status(404).json({ error: 'no such picture' });
+    res.json({ picture });
+    leave();
+  });
+  return app;
+}
