@@ -77,7 +77,6 @@ export function pictures({ draw, limit }) {
   const leave = () => { free++; waiting.shift()?.(); };
   app.get('/health', (req, res) => res.json({ ok: true }));
   app.use((req, res, next) => {
-    req.res.leave = leave;
     const enter = () => {
       free--;
       if (res.destroyed) return leave(); // has left while waiting
