@@ -1,0 +1,16 @@
+// Misconception: * counts wherever it stands, also inside a tag's quotes.
+export function conditionalGet(etagOf) {
+  const opaque = (tag) => tag.replace(/^W\//, '');
+  const matches = (header, current) => {
+    if (current === null) return false;
+    if (header.includes('*')) return true;
+    return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => opaque(tag) === opaque(current));
+  };
+  return async (req, res, next) => {
+    const current = await etagOf(req);
+    if (current !== null) res.set('ETag', current);
+    const header = req.headers['if-none-match'];
+    if (header === undefined || !matches(header, current)) return next();
+    res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
+  };
+}

@@ -1,0 +1,16 @@
+// Misconception: * always matches. It matches what exists: PUT with If-None-Match: * is how one creates, once.
+export function conditionalGet(etagOf) {
+  const opaque = (tag) => tag.replace(/^W\//, '');
+  const matches = (header, current) => {
+    if (header.trim() === '*') return true;
+    if (current === null) return false;
+    return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => opaque(tag) === opaque(current));
+  };
+  return async (req, res, next) => {
+    const current = await etagOf(req);
+    if (current !== null) res.set('ETag', current);
+    const header = req.headers['if-none-match'];
+    if (header === undefined || !matches(header, current)) return next();
+    res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
+  };
+}
