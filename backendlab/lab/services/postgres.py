@@ -111,7 +111,9 @@ def _template() -> Path:
         if done.returncode != 0:
             cure = ""
             if "could not look up effective user" in done.stderr:  # a container started with --user and a number
-                cure = "\nPostgreSQL wants a user with a name: add one for this uid to /etc/passwd, or set DATABASE_URL."
+                cure = (
+                    "\nPostgreSQL wants a user with a name: add one to /etc/passwd for this uid, or set DATABASE_URL."
+                )
             raise PostgresError(f"initdb failed with status {done.returncode}: {done.stderr.strip()[-500:]}{cure}")
         with contextlib.suppress(OSError):  # a course that may not be written into: then it is made each time
             kept.parent.mkdir(parents=True, exist_ok=True)
