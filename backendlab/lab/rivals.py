@@ -105,7 +105,8 @@ def run(
     `options` of its session, such as `-c enable_seqscan=off`; `gate`, the number of an advisory lock: it starts when it
     gets that, shared. A call gave `value`; or `raised`, the names of the error's class and its bases, and what
     it `said`; and it `left` the connection IDLE, INTRANS, INERROR or CLOSED. A client's last call
-    tells what has `changed`: names of settings of its session (`lock_timeout`) or connection (`autocommit`) that aren't as they were.
+    tells what has `changed`: names of settings of its session (`lock_timeout`) or connection (`autocommit`) that aren't
+    as they were.
 
     `scene(until)` is a generator: what stands before its `yield` is done before the clients start, the rest beside
     them. `until(watch, holds, patience=5.0)` looks at the clients through the connection `watch` (autocommit) until
