@@ -37,7 +37,7 @@ import threading
 
 import psycopg
 
-SETTINGS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name <> 'application_name'"
+SETTINGS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction%'"
 
 def settings(connection):
     kept = {name: str(getattr(connection, name)) for name in ("autocommit", "isolation_level", "read_only")}
