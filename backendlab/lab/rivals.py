@@ -37,6 +37,14 @@ import threading
 
 import psycopg
 
+SETTINGS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction%'"
+
+def settings(connection):
+    kept = {name: str(getattr(connection, name)) for name in ("autocommit", "isolation_level", "read_only")}
+    kept |= dict(connection.execute(SETTINGS).fetchall())
+    connection.rollback()
+    return kept
+
 def driver(url, clients):
     answer = ANSWER
     connections = [
@@ -44,6 +52,7 @@ def driver(url, clients):
         for i, client in enumerate(clients)
     ]
     given, undone = [[] for _ in clients], []
+    before = [settings(connection) for connection in connections]
 
     def one(i):
         connection = connections[i]
@@ -51,7 +60,7 @@ def driver(url, clients):
             connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [clients[i]["gate"]])
             connection.commit()
         for arguments in clients[i]["calls"]:
-            came = {"value": None, "raised": None, "said": ""}
+            came = {"value": None, "raised": None, "said": "", "changed": []}
             try:
                 came["value"] = answer(connection, *arguments)
             except NotImplementedError as error:
@@ -65,6 +74,8 @@ def driver(url, clients):
             if connection.closed:
                 return
             connection.rollback()
+        if given[i]:
+            given[i][-1]["changed"] = sorted(name for name, _ in before[i].items() ^ settings(connection).items())
         connection.execute("SELECT set_config('application_name', %s, false)", [f"done {i}"])
         connection.commit()
 
@@ -93,7 +104,9 @@ def run(
     A client is a thread with a psycopg connection of its own: `calls`, the arguments of one call after the other;
     `options` of its session, such as `-c enable_seqscan=off`; `gate`, the number of an advisory lock: it starts when it
     gets that, shared. A call gave `value`; or `raised`, the names of the error's class and its bases, and what
-    it `said`; and it `left` the connection IDLE, INTRANS, INERROR or CLOSED.
+    it `said`; and it `left` the connection IDLE, INTRANS, INERROR or CLOSED. A client's last call
+    tells what has `changed`: names of settings of its session (`lock_timeout`) or connection (`autocommit`) that aren't
+    as they were.
 
     `scene(until)` is a generator: what stands before its `yield` is done before the clients start, the rest beside
     them. `until(watch, holds, patience=5.0)` looks at the clients through the connection `watch` (autocommit) until

@@ -17,3 +17,6 @@ def reserve(connection, order, basket):
             return enough
         except psycopg.errors.SerializationFailure:
             connection.rollback()
+        except BaseException:
+            connection.rollback()
+            raise

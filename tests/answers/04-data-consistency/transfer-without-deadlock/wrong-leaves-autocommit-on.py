@@ -1,0 +1,13 @@
+# Turns autocommit on, so that the block is the whole transaction, and never off again: the pool gets back another one.
+def transfer(connection, source, target, amount):
+    connection.autocommit = True
+    with connection.transaction():
+        lock = "SELECT id, balance FROM account WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+        balances = dict(connection.execute(lock, [[source, target]]).fetchall())
+        if len(balances) < 2:
+            raise LookupError("no such account")
+        if balances[source] < amount:
+            return False
+        connection.execute("UPDATE account SET balance = balance - %s WHERE id = %s", [amount, source])
+        connection.execute("UPDATE account SET balance = balance + %s WHERE id = %s", [amount, target])
+        return True
