@@ -1,4 +1,4 @@
-# "Somebody waits for that table": but not for the root; someone else holds it up.
+# "What has been waited for longest is it": somebody waits for that table, but for someone else who holds it.
 def diagnose(url):
     with psycopg.connect(url, autocommit=True) as connection:
         edges = connection.execute(
@@ -20,8 +20,8 @@ def diagnose(url):
             """SELECT locktype, relation::regclass::text, mode FROM pg_locks h WHERE pid = %s AND granted AND EXISTS (
                    SELECT 1 FROM pg_locks w WHERE NOT w.granted AND w.locktype = h.locktype
                    AND (w.transactionid = h.transactionid OR w.locktype = 'relation' AND w.relation = h.relation))
-               ORDER BY relation::regclass::text = (SELECT min(relname) FROM pg_class JOIN pg_locks n ON n.relation = pg_class.oid
-                   WHERE NOT n.granted) DESC LIMIT 1""",
+               ORDER BY (SELECT min(n.waitstart) FROM pg_locks n WHERE NOT n.granted AND n.relation = h.relation),
+                   mode = 'RowExclusiveLock' DESC LIMIT 1""",
             [pid],
         ).fetchone()
     return {"pid": pid, "lock": list(lock), "statement": statement, "waiting": waiting}
