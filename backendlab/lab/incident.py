@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from backendlab.lab import interleave
 
-KINDS = ("row", "table", "busy")
+KINDS = ("row", "table", "busy", "modes")
 
 
 def depths(edges: Mapping[Any, Sequence[Any]]) -> dict[Any, int]:
@@ -69,8 +69,9 @@ def running(url: str, kind: str, seed: int) -> Iterator[dict[str, Any]]:
     """An incident that goes on as long as the block; what is true of it: `pid`, `lock`, `statement`, `waiting`.
 
     `kind`: `row` (an idle transaction holds a row), `table` (an idle reader, a migration behind it), `busy` (the root
-    is at work, and holds a row). Beside it: a lesser incident, an older idle transaction that blocks nobody.
-    The tables are made anew.
+    is at work, and holds a row), `modes` (the root has read two tables and written to one; a CREATE INDEX waits on
+    each: on the one for the root, on the other for others). Beside it: a lesser incident, an older idle transaction
+    that blocks nobody. The tables are made anew.
     """
     draws = random.Random(f"{kind} {seed}")
     table, other = draws.sample(["parcel", "invoice", "ticket", "voucher", "booking", "shipment"], 2)
@@ -95,6 +96,16 @@ def running(url: str, kind: str, seed: int) -> Iterator[dict[str, Any]]:
             sessions.run("migration", f"ALTER TABLE {table} ADD note text")
             for number in range(tail):
                 sessions.run(f"reader {number}", f"SELECT count(*) FROM {table}")
+        elif kind == "modes":
+            root.execute(f"SELECT n FROM {table} WHERE id = {row}")
+            root.execute(f"{update}{row}")
+            last = f"SELECT max(n) FROM {other}"
+            root.execute(last)
+            lock = ["relation", table, "RowExclusiveLock"]
+            sessions.run("index lesser", f"CREATE INDEX ON {other} (n)")
+            sessions.run("index", f"CREATE INDEX ON {table} (n)")
+            for number in range(tail):
+                sessions.run(f"behind {number}", f"{update}{row + 4}")
         else:
             root.execute(f"{update}{row}")
             last = f"SELECT max(n) FROM {other}"

@@ -19,7 +19,11 @@ def diagnose(url):
         lock = connection.execute(
             """SELECT locktype, relation::regclass::text, mode FROM pg_locks h WHERE pid = %s AND granted AND EXISTS (
                    SELECT 1 FROM pg_locks w WHERE NOT w.granted AND w.locktype = h.locktype
-                   AND (w.transactionid = h.transactionid OR w.locktype = 'relation' AND w.relation = h.relation))""",
-            [pid],
+                   AND %s = ANY(pg_blocking_pids(w.pid))
+                   AND (w.transactionid = h.transactionid OR w.locktype = 'relation' AND w.relation = h.relation))
+               ORDER BY mode = 'AccessExclusiveLock' DESC, mode = 'ExclusiveLock' DESC,
+                   mode = 'ShareRowExclusiveLock' DESC, mode = 'ShareLock' DESC, mode = 'ShareUpdateExclusiveLock' DESC,
+                   mode = 'RowExclusiveLock' DESC, mode = 'RowShareLock' DESC LIMIT 1""",
+            [pid, pid],
         ).fetchone()
     return {"pid": pid, "lock": list(lock), "statement": statement, "waiting": waiting}

@@ -1,0 +1,20 @@
+// "The balance is in the table": after the commit, others have changed it.
+/** Debit account `from` by the sum of `shares`, credit each `to`, then notify; the balance that is left. */
+export async function split(prisma, { from, shares, notify }) {
+  const total = shares.reduce((sum, { amount }) => sum + amount, 0);
+  await prisma.$transaction(async (tx) => {
+    const { count } = await tx.account.updateMany({
+      where: { id: from, balance: { gte: total } },
+      data: { balance: { decrement: total } },
+    });
+    if (count === 0) throw new Error('insufficient funds, or no such account');
+    await tx.entry.create({ data: { accountId: from, amount: -total } });
+    for (const { to, amount } of shares) {
+      const data = { balance: { increment: amount }, entries: { create: { amount } } };
+      await tx.account.update({ where: { id: to }, data });
+    }
+  });
+  const left = (await prisma.account.findUniqueOrThrow({ where: { id: from } })).balance;
+  await Promise.allSettled(shares.map(async (share) => notify(share)));
+  return left;
+}
