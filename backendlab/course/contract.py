@@ -7,7 +7,6 @@ hidden test; every kept answer written differently passes. CONTRIBUTING.md says 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from backendlab.course import build, lesson
-from backendlab.course.judge import LIMITS, Limits, Outcome, judge_all, setup_of
+from backendlab.course.judge import AT_ONCE, LIMITS, Limits, Outcome, judge_all, setup_of
 from backendlab.parts import ROOT
 
 ENDINGS = {"py": ".py", "js": ".mjs"}
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exercise", metavar="ID", help="only this one")
     parser.add_argument("--seed", type=int, help="with this cohort's seed instead of the lesson's own")
     parser.add_argument("--verbose", "-v", action="store_true", help="what every test said of every answer")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="answers tried at once")
+    parser.add_argument("--workers", type=int, default=AT_ONCE, help="answers tried at once")
 
 
 def run(args: argparse.Namespace) -> int:
