@@ -21,7 +21,8 @@ export function account() {
   const app = express();
   app.use((req, res, next) => {
     res.vary('Origin');
-    if (req.get('Origin')?.startsWith('https://shop.example')) res.set('Access-Control-Allow-Origin', req.get('Origin'));
+    const origin = req.get('Origin');
+    if (origin?.startsWith('https://shop.example')) res.set('Access-Control-Allow-Origin', origin);
     if (req.method !== 'OPTIONS') return next();
     res.set('Access-Control-Allow-Methods', 'GET, PUT');
     res.set('Access-Control-Allow-Headers', 'Authorization, Content-Type'); // * does not stand for Authorization
