@@ -90,7 +90,8 @@ def report(name: str, exercise: lesson.Exercise, outcomes: list[Outcome] | None,
         return f"○  {exercise.id}: not done yet  (a hint: backendlab hint {name} {exercise.id})"
     lines = [f"✗  {exercise.id}: {got:g} of {whole:g}"]
     for outcome in outcomes:
-        kind = "hidden test" if outcome.hidden else "check"
+        part = outcome.test.removeprefix(f"{exercise.id}-hidden").removeprefix("-")  # of several: which of them it is
+        kind = f"hidden test ({part})" if outcome.hidden and part else "hidden test" if outcome.hidden else "check"
         if outcome.result == "passed":
             lines.append(f"     {kind}: passed")
         else:

@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from nbformat import v4
 
 from backendlab.course import lesson
+from backendlab.course.judge import Outcome
+from backendlab.learner.check import report
 from backendlab.parts import ROOT
 
 COURSE = ROOT / "tests" / "course"
@@ -42,6 +45,17 @@ def test_a_wrong_answer_is_told_what_was_expected_and_what_came(clone):
     assert "✗  paginate: 1 of 3" in said
     assert "check: passed" in said
     assert "hidden test: paginate([1, 2, 3], page=-4, size=2): expected ValueError, but it returned []" in said
+
+
+def test_of_several_hidden_tests_each_says_which_it_is():
+    said = [("five-check", "passed"), ("five-hidden-orders", "passed"), ("five-hidden-account", "failed")]
+    outcomes = [Outcome(test, 1, result, "no CORS" if result == "failed" else "") for test, result in said]
+    lines = report("90-mini", SimpleNamespace(id="five"), outcomes).splitlines()
+    assert [line.strip() for line in lines[1:]] == [
+        "check: passed",
+        "hidden test (orders): passed",
+        "hidden test (account): no CORS",
+    ]
 
 
 def test_a_misspelt_name_is_a_mistake_and_says_which_name_is_missing(clone):

@@ -2,35 +2,40 @@
 import express from 'express';
 
 export function checkout({ pay, store, patience }) {
-  const done = new Map(), waiting = new Map();
+  const seen = new Map(); // key → what is known of its order
   const app = express().use(express.json());
   app.post('/orders', (req, res, next) => {
-    const order = { sku: req.body?.sku, amount: req.body?.amount };
+    const { sku, amount } = req.body || {};
     const key = req.headers['idempotency-key'] || Symbol('none');
-    if (!(order.amount > 0)) return void res.status(400).json({ error: 'amount?' });
-    if (done.has(key)) return void done.get(key)(res);
-    if (waiting.has(key)) return void waiting.get(key).push([res, next]);
-    waiting.set(key, [[res, next]]);
+    if (typeof amount !== 'number' || amount === Infinity || !(amount > 0)) {
+      return void res.status(400).json({ error: 'amount?' });
+    }
+    const print = JSON.stringify([sku, amount]);
+    const mine = seen.get(key) ?? { print, waiting: [] };
+    if (mine.print !== print) return void res.status(422).json({ error: 'this key was used for another order' });
+    if (mine.said) return void mine.said(res);
+    if (mine.waiting.push([res, next]) > 1) return; // somebody is asking the bank already
+    if (typeof key === 'string') seen.set(key, mine);
 
     const tell = (status, body, keep) => {
       const say = (to) => to.status(status).json(body);
-      if (keep && typeof key === 'string') done.set(key, say);
-      leave().forEach(([to]) => say(to));
+      if (keep) mine.said = say;
+      mine.waiting.splice(0).forEach(([to]) => say(to));
     };
-    const leave = () => {
-      const all = waiting.get(key);
-      waiting.delete(key);
-      return all;
+    const stored = () => {
+      try {
+        store({ sku, amount, receipt: mine.receipt });
+      } catch (error) {
+        return mine.waiting.splice(0).forEach(([, fail]) => fail(error));
+      }
+      tell(201, { receipt: mine.receipt }, true);
     };
+    if (mine.paid) return stored();
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(new Error('late')), patience);
-    pay(order, controller.signal).finally(() => clearTimeout(timer)).then((receipt) => {
-      try {
-        store({ ...order, receipt });
-      } catch (error) {
-        return leave().forEach(([, fail]) => fail(error));
-      }
-      tell(201, { receipt }, true);
+    pay({ sku, amount }, controller.signal).finally(() => clearTimeout(timer)).then((receipt) => {
+      Object.assign(mine, { paid: true, receipt });
+      stored();
     }, (error) => {
       if (controller.signal.aborted) tell(504, { error: 'the bank is slow' }, false);
       else tell(402, { error: error.message }, true);

@@ -1,37 +1,45 @@
 // "The key is kept with the answer." The second click comes before there is one.
+import { isDeepStrictEqual } from 'node:util';
 import express from 'express';
 
-// pay(order, signal): a promise of the receipt; rejects if the bank declines, and, with nothing paid, if the signal is
-//   aborted first
-// store(order): keeps a paid order; throws if it can't
 export function checkout({ pay, store, patience }) {
-  const app = express(), kept = new Map(); // Idempotency-Key → what was answered
+  const app = express(), kept = new Map(); // Idempotency-Key → { order, receipt (when paid), answer (a promise) }
   app.use(express.json());
-  app.use((req, res, next) => {
-    const before = kept.get(req.get('Idempotency-Key'));
-    if (before) return res.status(before.status).json(before.body);
-    next();
-  });
+
+  async function place(entry) { // decides what the answer is; the one who answers is below
+    const { order } = entry, signal = AbortSignal.timeout(patience);
+    try {
+      entry.receipt ??= await pay(order, signal); // what is paid stays paid
+    } catch (error) { // of the bank, and of nobody else
+      if (signal.aborted) return { status: 504, body: { error: 'the bank is slow' } };
+      return { status: 402, body: { error: error.message } };
+    }
+    store({ ...order, receipt: entry.receipt });
+    return { status: 201, body: { receipt: entry.receipt } };
+  }
+
+  function once(key, order) {
+    if (!(Number.isFinite(order.amount) && order.amount > 0)) return { status: 400, body: { error: 'amount?' } };
+    if (!key) return place({ order });
+    if (!kept.has(key)) kept.set(key, { order });
+    const entry = kept.get(key);
+    if (!isDeepStrictEqual(entry.order, order)) return { status: 422, body: { error: 'the key of another order' } };
+    if (!entry.answer) {
+      const answer = place(entry), keep = () => { entry.answer = answer; };
+      answer.then(({ status }) => { if (status === 201 || status === 402) keep(); }, () => {});
+      return answer;
+    }
+    return entry.answer;
+  }
+
   app.post('/orders', async (req, res) => {
     const { sku, amount } = req.body ?? {};
-    const answer = (status, body) => {
-      const key = req.get('Idempotency-Key');
-      if (key && (status === 201 || status === 402)) kept.set(key, { status, body });
-      res.status(status).json(body);
-    };
-    if (!(amount > 0)) return answer(400, { error: 'amount?' });
-    const signal = AbortSignal.timeout(patience);
-    let receipt;
-    try {
-      receipt = await pay({ sku, amount }, signal);
-    } catch (error) {
-      return signal.aborted ? answer(504, { error: 'the bank is slow' }) : answer(402, { error: error.message });
-    }
-    store({ sku, amount, receipt });
-    answer(201, { receipt });
+    const { status, body } = await once(req.get('Idempotency-Key'), { sku, amount });
+    res.status(status).json(body);
   });
   app.use((error, req, res, next) => {
     console.error(error.message);
+    if (res.headersSent) return next(error);
     res.status(error.status ?? 500).json({ error: 'failed' });
   });
   return app;

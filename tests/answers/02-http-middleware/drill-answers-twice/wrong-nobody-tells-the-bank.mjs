@@ -1,34 +1,36 @@
 // "504 is sent and nothing stored, so it is over." The bank pays.
+import { isDeepStrictEqual } from 'node:util';
 import express from 'express';
 
 export function checkout({ pay, store, patience }) {
-  const app = express(), kept = new Map(); // Idempotency-Key → a promise of the answer
+  const app = express(), kept = new Map(); // Idempotency-Key → { order, receipt (when paid), answer (a promise) }
   app.use(express.json());
 
-  async function place(order) { // decides what the answer is; the one who answers is below
-    if (!(order.amount > 0)) return { status: 400, body: { error: 'amount?' } };
-    let receipt;
+  async function place(entry) { // decides what the answer is; the one who answers is below
+    const { order } = entry;
+    const late = () => new Promise((resolve, reject) => { setTimeout(reject, patience, new Error('late')); });
     try {
-      let timer;
-      const late = new Promise((resolve, reject) => { timer = setTimeout(reject, patience, new Error('late')); });
-      receipt = await Promise.race([pay(order), late]).finally(() => clearTimeout(timer));
+      entry.receipt ??= await Promise.race([pay(order), late()]); // what is paid stays paid
     } catch (error) { // of the bank, and of nobody else
       if (error.message === 'late') return { status: 504, body: { error: 'the bank is slow' } };
       return { status: 402, body: { error: error.message } };
     }
-    store({ ...order, receipt });
-    return { status: 201, body: { receipt } };
+    store({ ...order, receipt: entry.receipt });
+    return { status: 201, body: { receipt: entry.receipt } };
   }
 
   function once(key, order) {
-    if (!key) return place(order);
-    if (!kept.has(key)) {
-      const answer = place(order);
-      kept.set(key, answer); // before it is known: the second click comes now
-      const forget = () => kept.delete(key);
-      answer.then(({ status }) => { if (status !== 201 && status !== 402) forget(); }, forget);
+    if (!(Number.isFinite(order.amount) && order.amount > 0)) return { status: 400, body: { error: 'amount?' } };
+    if (!key) return place({ order });
+    if (!kept.has(key)) kept.set(key, { order });
+    const entry = kept.get(key);
+    if (!isDeepStrictEqual(entry.order, order)) return { status: 422, body: { error: 'the key of another order' } };
+    if (!entry.answer) {
+      entry.answer = place(entry); // there before it is known: the second click comes now
+      const again = () => { entry.answer = undefined; }; // only the answer is forgotten, not the receipt
+      entry.answer.then(({ status }) => { if (status !== 201 && status !== 402) again(); }, again);
     }
-    return kept.get(key);
+    return entry.answer;
   }
 
   app.post('/orders', async (req, res) => {
