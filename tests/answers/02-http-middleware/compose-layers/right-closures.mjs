@@ -4,16 +4,17 @@ const rejected = (message) => Promise.reject(new Error(message));
 export const compose = (layers) => function composed(req, res, next) {
   const once = (go) => {
     let called = false;
-    return () => {
+    return (error) => {
+      if (error) return Promise.reject(error);
       if (called) return rejected('this next was called before');
       called = true;
       return go();
     };
   };
-  const leave = once(() => new Promise((resolve) => { next(); resolve(); }));
+  const leave = once(() => new Promise((resolve) => { resolve(next()); }));
   const enter = layers.reduceRight(
     (inner, layer) => once(() => new Promise((resolve) => { resolve(layer(req, res, inner)); })),
     leave,
   );
-  enter().then(null, (error) => next(error ?? new Error('rejected with nothing')));
+  return enter().then(null, (error) => next(error instanceof Error ? error : new Error(String(error))));
 };

@@ -2,12 +2,14 @@
 export function compose(layers) {
   return (req, res, next) => {
     let reached = -1;
-    const run = async (index) => {
+    const run = async (index, given) => {
+      if (given) throw given;
       if (index <= reached) throw new Error('next() called twice');
       reached = index;
-      const inner = index === layers.length - 1 ? async () => next() : () => run(index + 1);
+      const leave = async (error) => { if (error) throw error; await next(); };
+      const inner = index === layers.length - 1 ? leave : (error) => run(index + 1, error);
       await layers[index](req, res, inner);
     };
-    run(0).catch((error) => next(error || new Error(`a layer failed with ${error}`)));
+    return run(0).catch((error) => next(error instanceof Error ? error : new Error(`a layer failed with ${error}`)));
   };
 }

@@ -2,11 +2,14 @@
 export function compose(layers) {
   return (req, res, next) => {
     let reached = -1;
-    const run = (index) => {
+    const run = (index, given) => {
+      if (given) return Promise.reject(given);
       if (index <= reached) throw new Error('next() called twice');
       reached = index;
-      return index === layers.length ? Promise.resolve(next()) : Promise.resolve(layers[index](req, res, () => run(index + 1)));
+      if (index === layers.length) return Promise.resolve(next());
+      return Promise.resolve(layers[index](req, res, (error) => run(index + 1, error)));
     };
-    Promise.resolve().then(() => run(0)).catch((error) => next(error || new Error(`a layer failed with ${error}`)));
+    const fail = (error) => next(error instanceof Error ? error : new Error(`a layer failed with ${error}`));
+    return Promise.resolve().then(() => run(0)).catch(fail);
   };
 }

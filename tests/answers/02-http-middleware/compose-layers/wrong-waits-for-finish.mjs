@@ -2,12 +2,13 @@
 export function compose(layers) {
   return (req, res, next) => {
     let reached = -1;
-    const run = async (index) => {
+    const run = async (index, given) => {
+      if (given) throw given;
       if (index <= reached) throw new Error('next() called twice');
       reached = index;
       if (index === layers.length) { next(); await new Promise((done) => res.on('finish', done)); }
-      else await layers[index](req, res, () => run(index + 1));
+      else await layers[index](req, res, (error) => run(index + 1, error));
     };
-    run(0).catch((error) => next(error || new Error(`a layer failed with ${error}`)));
+    return run(0).catch((error) => next(error instanceof Error ? error : new Error(`a layer failed with ${error}`)));
   };
 }

@@ -1,0 +1,14 @@
+// What is truthy is an error; Express knows what next('route') means.
+export function compose(layers) {
+  return (req, res, next) => {
+    let reached = -1;
+    const run = async (index, given) => {
+      if (given) throw given;
+      if (index <= reached) throw new Error('next() called twice');
+      reached = index;
+      if (index === layers.length) await next();
+      else await layers[index](req, res, (error) => run(index + 1, error));
+    };
+    return run(0).catch((error) => next(error ? error : new Error(`a layer failed with ${error}`)));
+  };
+}

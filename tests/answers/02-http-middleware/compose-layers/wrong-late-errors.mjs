@@ -1,0 +1,14 @@
+// Once the request has been handed on, errors of the way out have nowhere to go.
+export function compose(layers) {
+  return (req, res, next) => {
+    let reached = -1;
+    const run = async (index, given) => {
+      if (given) throw given;
+      if (index <= reached) throw new Error('next() called twice');
+      reached = index;
+      if (index === layers.length) await next();
+      else await layers[index](req, res, (error) => run(index + 1, error));
+    };
+    return run(0).catch((error) => reached === layers.length ? undefined : next(error instanceof Error ? error : new Error(`a layer failed with ${error}`)));
+  };
+}
