@@ -1,0 +1,18 @@
+// Misconception: `catch (error) { next(error); }` always reports an error. next(undefined) means: go on.
+export function conditionalGet(etagOf) {
+  const opaque = (tag) => tag.replace(/^W\//, '');
+  const matches = (header, current) => {
+    if (current === null) return false;
+    if (header.trim() === '*') return true;
+    return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => opaque(tag) === opaque(current));
+  };
+  return async (req, res, next) => {
+    let current;
+    try { current = await etagOf(req); } catch (error) { return next(error); }
+    if (current !== null) res.set('ETag', current);
+    const header = req.headers['if-none-match'];
+    const unconditional = ['OPTIONS', 'TRACE'].includes(req.method);
+    if (unconditional || header === undefined || !matches(header, current)) return next();
+    res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
+  };
+}
