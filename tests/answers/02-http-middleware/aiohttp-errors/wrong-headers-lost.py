@@ -14,13 +14,14 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
+            if request.get("begun"):
+                log(error)
+                raise RuntimeError("the answer had begun") from error
             http = isinstance(error, web.HTTPException)
             if http and error.status < 400:
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)
-            if request.get("begun"):
-                raise
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:

@@ -14,10 +14,10 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
+            if request.get("begun"):
+                raise RuntimeError("the answer had begun") from error
             http = isinstance(error, web.HTTPException)
             if http and error.status < 400:
-                raise
-            if request.get("begun"):
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)

@@ -4,7 +4,7 @@ import http from 'node:http';
 export const wrap = (handler) => function wrapped(req, res, next) {
   new Promise((resolve) => resolve(handler.call(this, req, res, next))).then(
     () => {},
-    (reason) => next(reason ?? new Error('rejected with nothing')),
+    (reason) => next(!reason || /^router?$/.test(reason) ? new Error(`rejected with ${reason}`) : reason),
   );
 };
 
