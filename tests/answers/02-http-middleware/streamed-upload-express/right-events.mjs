@@ -33,7 +33,9 @@ export function receiveUpload({ folder, limit }) {
       await file.appendFile(chunk);
       req.resume();
     };
-    let last = Promise.resolve();
+    if (Number(req.headers['content-length']) > limit) return refuse(413);
+    req.pause();
+    let last = open(part, 'wx').then((opened) => { file = opened; req.resume(); }).catch((error) => end(() => next(error)));
     req.on('data', (chunk) => {
       last = last.then(() => over || take(chunk)).catch((error) => end(() => next(error)));
     });
@@ -46,8 +48,5 @@ export function receiveUpload({ folder, limit }) {
       });
     });
     req.on('error', () => { last = last.then(() => end(() => {})); });
-    if (Number(req.headers['content-length']) > limit) return refuse(413);
-    req.pause();
-    open(part, 'wx').then((opened) => { file = opened; req.resume(); }, next);
   };
 }

@@ -1,4 +1,4 @@
-// Numbers are unique. Until the server is started anew.
+// "Who removes the file need not close it." Each refusal costs a descriptor.
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,12 +12,11 @@ const TYPES = {
 export function receiveUpload({ folder, limit }) {
   const kindOf = (head) => Object.keys(TYPES).find((type) => head.subarray(0, TYPES[type].length).equals(TYPES[type]));
 
-  let count = 0;
   return async (req, res) => {
     const refuse = (status) => res.set('Connection', 'close').sendStatus(status);
     if (Number(req.headers['content-length']) > limit) return refuse(413);
 
-    const name = `upload-${++count}`, part = join(folder, `${name}.part`), hash = createHash('sha256');
+    const name = randomUUID(), part = join(folder, `${name}.part`), hash = createHash('sha256');
     let bytes = 0, head = Buffer.alloc(0), type;
     const file = await open(part, 'wx');
     try {
@@ -39,7 +38,6 @@ export function receiveUpload({ folder, limit }) {
     } catch (error) {
       if (!req.errored) throw error; // a client that went away needs no answer
     } finally {
-      await file.close();
       await rm(part, { force: true });
     }
   };

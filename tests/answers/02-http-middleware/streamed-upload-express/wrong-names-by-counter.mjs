@@ -1,4 +1,4 @@
-// Removing a file closes it.
+// "A counter never gives the same name twice." Until the server is started anew.
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,15 +9,16 @@ const TYPES = {
   'application/pdf': Buffer.from('%PDF-'),
 };
 
+let count = 0;
+
 export function receiveUpload({ folder, limit }) {
   const kindOf = (head) => Object.keys(TYPES).find((type) => head.subarray(0, TYPES[type].length).equals(TYPES[type]));
 
-  const kept = [];
   return async (req, res) => {
     const refuse = (status) => res.set('Connection', 'close').sendStatus(status);
     if (Number(req.headers['content-length']) > limit) return refuse(413);
 
-    const name = randomUUID(), part = join(folder, `${name}.part`), hash = createHash('sha256');
+    const name = String(++count), part = join(folder, `${randomUUID()}.part`), hash = createHash('sha256');
     let bytes = 0, head = Buffer.alloc(0), type;
     const file = await open(part, 'wx');
     try {
@@ -39,7 +40,7 @@ export function receiveUpload({ folder, limit }) {
     } catch (error) {
       if (!req.errored) throw error; // a client that went away needs no answer
     } finally {
-      kept.push(file); // so that the garbage collector doesn't hide it
+      await file.close();
       await rm(part, { force: true });
     }
   };
