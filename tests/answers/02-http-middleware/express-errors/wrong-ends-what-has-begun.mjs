@@ -6,7 +6,8 @@ export function wrap(handler) {
     try {
       await handler(req, res, next);
     } catch (error) {
-      next(error || new Error(`a handler failed with ${error}`));
+      const signal = !error || error === 'route' || error === 'router';
+      next(signal ? new Error(`a handler failed with ${error}`) : error);
     }
   };
 }
