@@ -13,10 +13,10 @@ def install(app, log):
     async def errors(request, handler):
         try:
             return await handler(request)
-        except web.HTTPRedirection:
-            raise
         except web.HTTPException as error:
-            if "response" in request or error.status < 400:
+            if "response" in request:
+                raise ConnectionError("too late for another answer") from error
+            if error.status < 400:
                 raise
             headers = error.headers.copy()
             headers.popall("Content-Type", None)

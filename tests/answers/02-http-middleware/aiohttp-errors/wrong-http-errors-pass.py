@@ -20,7 +20,7 @@ def install(app, log):
             if not http and not isinstance(error, Problem):
                 log(error)
             if request.get("begun"):
-                raise
+                raise RuntimeError("failed after the answer had begun") from error
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:

@@ -17,12 +17,12 @@ def install(app, log):
             raise
         except Exception as error:
             http = isinstance(error, web.HTTPException)
-            if http and error.status < 400:
+            if http and error.status < 400 and not request.get("begun"):
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)
             if request.get("begun"):
-                raise
+                raise RuntimeError("failed after the answer had begun") from error
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:

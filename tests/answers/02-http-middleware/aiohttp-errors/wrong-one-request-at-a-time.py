@@ -1,0 +1,34 @@
+# The request whose answer began last is the one that fails.
+def install(app, log):
+    last = {}
+
+    async def begun(request, response):
+        last["request"] = request
+
+    def problem(status, type, title, detail=None, headers=()):
+        told = {"type": type, "title": title, "status": status} | ({} if detail is None else {"detail": detail})
+        answer = web.json_response(told, status=status, content_type="application/problem+json")
+        answer.headers.extend(headers)
+        return answer
+
+    @web.middleware
+    async def problems(request, handler):
+        try:
+            return await handler(request)
+        except Exception as error:
+            http = isinstance(error, web.HTTPException)
+            if http and error.status < 400 and not last.get("request") is request:
+                raise
+            if not http and not isinstance(error, Problem):
+                log(error)
+            if last.get("request") is request:
+                raise RuntimeError("failed after the answer had begun") from error
+            if isinstance(error, Problem):
+                return problem(error.status, error.type, error.title, error.detail)
+            if http:
+                kept = [pair for pair in error.headers.items() if pair[0].lower() not in ("content-type", "content-length")]
+                return problem(error.status, "about:blank", error.reason, headers=kept)
+            return problem(500, "about:blank", "Internal Server Error")
+
+    app.middlewares.append(problems)
+    app.on_response_prepare.append(begun)
