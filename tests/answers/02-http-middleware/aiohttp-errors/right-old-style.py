@@ -13,18 +13,9 @@ def install(app, log):
     async def errors(request, handler):
         try:
             return await handler(request)
-        except Exception as error:
-            if "response" in request:
-                log(error)
-                raise ConnectionError("cut off") from error
-            return told(error)
-
-    def told(error):
-        try:
-            raise error
-        except web.HTTPRedirection:
-            raise
         except web.HTTPException as error:
+            if "response" in request:
+                raise ConnectionError("too late for another answer") from error
             if error.status < 400:
                 raise
             headers = error.headers.copy()
@@ -32,12 +23,16 @@ def install(app, log):
             headers.popall("Content-Length", None)
             return answer(error.status, headers, type="about:blank", title=error.reason)
         except Problem as error:
+            if "response" in request:
+                raise
             members = {"type": error.type, "title": error.title}
             if error.detail is not None:
                 members["detail"] = error.detail
             return answer(error.status, **members)
         except Exception as error:
             log(error)
+            if "response" in request:
+                raise
             return answer(500, type="about:blank", title="Internal Server Error")
 
     app.middlewares.insert(0, errors)

@@ -14,12 +14,11 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
-            if request.get("begun"):
-                log(error)
-                raise RuntimeError("the answer had begun") from error
             http = isinstance(error, web.HTTPException)
             if not http and not isinstance(error, Problem):
                 log(error)
+            if request.get("begun"):
+                raise RuntimeError("failed after the answer had begun") from error
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:

@@ -15,7 +15,7 @@ def install(app, log):
             return await handler(request)
         except Exception as error:
             http = isinstance(error, web.HTTPException)
-            if http and error.status < 400:
+            if http and error.status < 400 and not request.get("begun"):
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)

@@ -1,10 +1,12 @@
 // Promises instead of async functions, and the members gathered by cases.
 import http from 'node:http';
 
+const SIGNALS = new Set(['', 'route', 'router']); // what `next` takes for no error
+
 export const wrap = (handler) => function wrapped(req, res, next) {
   new Promise((resolve) => resolve(handler.call(this, req, res, next))).then(
     () => {},
-    (reason) => next(!reason || /^router?$/.test(reason) ? new Error(`rejected with ${reason}`) : reason),
+    (reason) => next(SIGNALS.has(reason || '') ? new Error('rejected with ' + reason) : reason),
   );
 };
 

@@ -1,4 +1,4 @@
-// An empty detail is none.
+// An empty detail is no detail.
 import { STATUS_CODES } from 'node:http';
 
 export function wrap(handler) {
@@ -6,8 +6,8 @@ export function wrap(handler) {
     try {
       await handler(req, res, next);
     } catch (error) {
-      const goesOn = !error || error === 'route' || error === 'router'; // to Express, all of these are no error
-      next(goesOn ? new Error(`a handler failed with ${error}`) : error);
+      const signal = !error || error === 'route' || error === 'router';
+      next(signal ? new Error(`a handler failed with ${error}`) : error);
     }
   };
 }

@@ -1,4 +1,4 @@
-// A status is a number from 400 to 599, 404.5 as well.
+// A number between the bounds is a status: 404.5.
 import { STATUS_CODES } from 'node:http';
 
 export function wrap(handler) {
@@ -6,8 +6,8 @@ export function wrap(handler) {
     try {
       await handler(req, res, next);
     } catch (error) {
-      const goesOn = !error || error === 'route' || error === 'router'; // to Express, all of these are no error
-      next(goesOn ? new Error(`a handler failed with ${error}`) : error);
+      const signal = !error || error === 'route' || error === 'router';
+      next(signal ? new Error(`a handler failed with ${error}`) : error);
     }
   };
 }
@@ -19,7 +19,7 @@ export function problems(log) {
     const own = error?.expose === true && typeof error.status === 'number' && error.status >= 400 && error.status < 600;
     const status = own ? error.status : 500;
     const told = { type: (own && error.type) || 'about:blank', title: (own && error.title) || STATUS_CODES[status], status };
-    if (own && error.detail !== undefined) told.detail = error.detail;
+    if (own && error.detail != null) told.detail = error.detail;
     res.status(status).type('application/problem+json').send(JSON.stringify(told));
   };
 }

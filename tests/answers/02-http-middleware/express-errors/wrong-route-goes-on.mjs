@@ -1,4 +1,4 @@
-// What is truthy is an error to Express.
+// What is true is an error to `next`: 'route' goes on to the next route.
 import { STATUS_CODES } from 'node:http';
 
 export function wrap(handler) {
@@ -6,8 +6,7 @@ export function wrap(handler) {
     try {
       await handler(req, res, next);
     } catch (error) {
-      const goesOn = !error;
-      next(goesOn ? new Error(`a handler failed with ${error}`) : error);
+      next(error || new Error(`a handler failed with ${error}`));
     }
   };
 }
@@ -19,7 +18,7 @@ export function problems(log) {
     const own = error?.expose === true && Number.isInteger(error.status) && error.status >= 400 && error.status < 600;
     const status = own ? error.status : 500;
     const told = { type: (own && error.type) || 'about:blank', title: (own && error.title) || STATUS_CODES[status], status };
-    if (own && error.detail !== undefined) told.detail = error.detail;
+    if (own && error.detail != null) told.detail = error.detail;
     res.status(status).type('application/problem+json').send(JSON.stringify(told));
   };
 }

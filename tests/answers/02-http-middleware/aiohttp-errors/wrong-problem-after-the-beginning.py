@@ -1,4 +1,4 @@
-# What is raised again breaks the connection off, whatever it is. An HTTPException is written as a response.
+# Of a Problem the client is told, always.
 def install(app, log):
     async def begun(request, response):
         request["begun"] = True
@@ -14,16 +14,15 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
-            if request.get("begun"):
-                log(error)
-                raise
             http = isinstance(error, web.HTTPException)
-            if http and error.status < 400:
+            if http and error.status < 400 and not request.get("begun"):
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
+            if request.get("begun"):
+                raise RuntimeError("failed after the answer had begun") from error
             if http:
                 kept = [pair for pair in error.headers.items() if pair[0].lower() not in ("content-type", "content-length")]
                 return problem(error.status, "about:blank", error.reason, headers=kept)

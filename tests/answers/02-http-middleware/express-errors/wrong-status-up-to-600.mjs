@@ -1,4 +1,4 @@
-// `??`: who throws '' threw something.
+// Up to 600, that included.
 import { STATUS_CODES } from 'node:http';
 
 export function wrap(handler) {
@@ -6,8 +6,8 @@ export function wrap(handler) {
     try {
       await handler(req, res, next);
     } catch (error) {
-      const goesOn = (error ?? true) === true || error === 'route' || error === 'router';
-      next(goesOn ? new Error(`a handler failed with ${error}`) : error);
+      const signal = !error || error === 'route' || error === 'router';
+      next(signal ? new Error(`a handler failed with ${error}`) : error);
     }
   };
 }
@@ -16,10 +16,10 @@ export function problems(log) {
   return (error, req, res, next) => {
     log(error);
     if (res.headersSent) return next(error);
-    const own = error?.expose === true && Number.isInteger(error.status) && error.status >= 400 && error.status < 600;
+    const own = error?.expose === true && Number.isInteger(error.status) && error.status >= 400 && error.status <= 600;
     const status = own ? error.status : 500;
     const told = { type: (own && error.type) || 'about:blank', title: (own && error.title) || STATUS_CODES[status], status };
-    if (own && error.detail !== undefined) told.detail = error.detail;
+    if (own && error.detail != null) told.detail = error.detail;
     res.status(status).type('application/problem+json').send(JSON.stringify(told));
   };
 }

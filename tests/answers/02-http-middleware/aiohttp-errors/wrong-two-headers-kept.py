@@ -1,4 +1,4 @@
-# Allow and Retry-After are the headers that matter.
+# The headers that matter are Allow and Retry-After.
 def install(app, log):
     async def begun(request, response):
         request["begun"] = True
@@ -14,18 +14,17 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
-            if request.get("begun"):
-                log(error)
-                raise RuntimeError("the answer had begun") from error
             http = isinstance(error, web.HTTPException)
-            if http and error.status < 400:
+            if http and error.status < 400 and not request.get("begun"):
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)
+            if request.get("begun"):
+                raise RuntimeError("failed after the answer had begun") from error
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:
-                kept = [pair for pair in error.headers.items() if pair[0].lower() in ("allow", "retry-after")]
+                kept = [(name, error.headers[name]) for name in ("Allow", "Retry-After") if name in error.headers]
                 return problem(error.status, "about:blank", error.reason, headers=kept)
             return problem(500, "about:blank", "Internal Server Error")
 

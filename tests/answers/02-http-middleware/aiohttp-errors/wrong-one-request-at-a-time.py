@@ -1,4 +1,4 @@
-# What has begun is kept for the application: one request at a time.
+# The request whose answer began last is the one that fails.
 def install(app, log):
     last = {}
 
@@ -16,14 +16,13 @@ def install(app, log):
         try:
             return await handler(request)
         except Exception as error:
-            if "request" in last:
-                log(error)
-                raise RuntimeError("the answer had begun") from error
             http = isinstance(error, web.HTTPException)
-            if http and error.status < 400:
+            if http and error.status < 400 and not last.get("request") is request:
                 raise
             if not http and not isinstance(error, Problem):
                 log(error)
+            if last.get("request") is request:
+                raise RuntimeError("failed after the answer had begun") from error
             if isinstance(error, Problem):
                 return problem(error.status, error.type, error.title, error.detail)
             if http:

@@ -1,0 +1,24 @@
+// Only null and undefined are no errors to `next`: '' and 0 go on to the next route.
+import { STATUS_CODES } from 'node:http';
+
+export function wrap(handler) {
+  return async (req, res, next) => {
+    try {
+      await handler(req, res, next);
+    } catch (error) {
+      next(error ?? new Error('a handler failed with nothing'));
+    }
+  };
+}
+
+export function problems(log) {
+  return (error, req, res, next) => {
+    log(error);
+    if (res.headersSent) return next(error);
+    const own = error?.expose === true && Number.isInteger(error.status) && error.status >= 400 && error.status < 600;
+    const status = own ? error.status : 500;
+    const told = { type: (own && error.type) || 'about:blank', title: (own && error.title) || STATUS_CODES[status], status };
+    if (own && error.detail != null) told.detail = error.detail;
+    res.status(status).type('application/problem+json').send(JSON.stringify(told));
+  };
+}
