@@ -1,4 +1,5 @@
 # Sixteen bytes in hexadecimal, and the order spelled out instead of compared as a row.
+import re
 import struct
 
 from aiohttp import web
@@ -9,7 +10,7 @@ AFTER = "WHERE created <= ? AND (created < ? OR id < ?)"
 def posts(connection):
     async def handler(request):
         try:
-            limit = int(request.query.get("limit", 20))
+            limit = int("0" + "".join(re.findall(r"^[0-9]+\Z", request.query.get("limit", "20"))))
             if limit < 1 or limit > 100:
                 raise ValueError(limit)
             where, values = "", []
