@@ -10,7 +10,8 @@ export function conditionalGet(etagOf) {
     const current = await etagOf(req);
     if (current !== null) res.set('ETag', current);
     const header = req.headers['if-none-match'];
-    if (header === undefined || !matches(header, current)) return next();
+    const ignored = header === undefined || req.method === 'OPTIONS' || req.method === 'TRACE';
+    if (ignored || !matches(header, current)) return next();
     res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
   };
 }
