@@ -7,7 +7,7 @@ export function conditionalGet(etagOf) {
   return (req, res, next) => {
     const decide = (current) => {
       if (current === null) return next();
-      res.setHeader('ETag', current);
+      if (['GET', 'HEAD'].includes(req.method)) res.setHeader('ETag', current);
       const header = req.get('If-None-Match');
       if (header === undefined || ['OPTIONS', 'TRACE'].includes(req.method)) return next();
       const own = current.startsWith('W/') ? current.slice(2) : current;

@@ -7,7 +7,7 @@ export function conditionalGet(etagOf) {
     return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => opaque(tag) === opaque(current));
   };
   const decide = (req, res, next) => (current) => {
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const header = req.headers['if-none-match'];
     const ignored = header === undefined || req.method === 'OPTIONS' || req.method === 'TRACE';
     if (ignored || !matches(header, current)) return next();
