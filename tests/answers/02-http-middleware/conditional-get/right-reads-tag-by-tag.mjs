@@ -14,6 +14,7 @@ export function conditionalGet(etagOf) {
       if (header.trim() !== '*' && ![...tags(header)].includes(own)) return next();
       res.sendStatus(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412);
     };
-    Promise.resolve().then(() => etagOf(req)).then(decide).catch((error) => next(error ?? new Error('no reason given')));
+    const failed = (error) => next(error ?? new Error('no reason given'));
+    Promise.resolve().then(() => etagOf(req)).then(decide).catch(failed);
   };
 }

@@ -11,7 +11,9 @@ def posts(connection):
 
     def unpack(cursor, length):
         value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(value) is not list or len(value) != length or any(type(one) is not int or abs(one) >= 2**63 for one in value):
+        if type(value) is not list or len(value) != length:
+            raise ValueError(cursor)
+        if any(type(one) is not int or abs(one) >= 2**63 for one in value):
             raise ValueError(cursor)
         return value
 

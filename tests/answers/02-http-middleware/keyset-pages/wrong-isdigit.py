@@ -1,4 +1,4 @@
-# Misconception: what isdigit() is a number that int() can read. A superscript two is a digit for the one and a ValueError for the other.
+# Misconception: what isdigit() accepts, int() reads. A superscript two is a digit to the one, a ValueError to the other.
 import base64
 import json
 

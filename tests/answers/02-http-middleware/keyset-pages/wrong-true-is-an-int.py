@@ -11,7 +11,9 @@ def posts(connection):
 
     def unpack(cursor, length):
         value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        if type(value) is not list or len(value) != length or any(not isinstance(one, int) or abs(one) >= 2**63 for one in value):
+        if type(value) is not list or len(value) != length:
+            raise ValueError(cursor)
+        if any(not isinstance(one, int) or abs(one) >= 2**63 for one in value):
             raise ValueError(cursor)
         return value
 
