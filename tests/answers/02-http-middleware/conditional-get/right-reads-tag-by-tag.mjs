@@ -7,13 +7,14 @@ export function conditionalGet(etagOf) {
   return (req, res, next) => {
     const decide = (current) => {
       if (current === null) return next();
-      res.setHeader('ETag', current);
+      if (['GET', 'HEAD'].includes(req.method)) res.setHeader('ETag', current);
       const header = req.get('If-None-Match');
-      if (header === undefined || /^(OPTIONS|TRACE)$/.test(req.method)) return next();
+      if (header === undefined || ['OPTIONS', 'TRACE'].includes(req.method)) return next();
       const own = current.startsWith('W/') ? current.slice(2) : current;
       if (header.trim() !== '*' && ![...tags(header)].includes(own)) return next();
       res.sendStatus(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412);
     };
-    Promise.resolve().then(() => etagOf(req)).then(decide).catch((error) => next(error ?? new Error('no tag, and no reason')));
+    const failed = (error) => next(error ?? new Error('no reason given'));
+    Promise.resolve().then(() => etagOf(req)).then(decide).catch(failed);
   };
 }

@@ -2,7 +2,7 @@
 export function conditionalGet(etagOf) {
   return async (req, res, next) => {
     const current = await etagOf(req), header = req.headers['if-none-match'];
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const tags = header?.match(/"[^"]*"/g) ?? [];
     const hit = current !== null && (header?.trim() === '*' || tags.includes(current.replace('W/', '')));
     return hit ? res.status(304).end() : next();

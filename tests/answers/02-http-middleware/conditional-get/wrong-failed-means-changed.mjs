@@ -8,9 +8,10 @@ export function conditionalGet(etagOf) {
   };
   return async (req, res, next) => {
     const current = await Promise.resolve().then(() => etagOf(req)).catch(() => null);
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const header = req.headers['if-none-match'];
-    if (/^(OPTIONS|TRACE)$/.test(req.method) || header === undefined || !matches(header, current)) return next();
+    const ignored = header === undefined || req.method === 'OPTIONS' || req.method === 'TRACE';
+    if (ignored || !matches(header, current)) return next();
     res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
   };
 }

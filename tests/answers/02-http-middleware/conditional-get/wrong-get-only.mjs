@@ -8,7 +8,7 @@ export function conditionalGet(etagOf) {
   };
   return async (req, res, next) => {
     const current = await etagOf(req);
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const header = req.headers['if-none-match'];
     const reads = req.method === 'GET' || req.method === 'HEAD';
     if (!reads || header === undefined || !matches(header, current)) return next();

@@ -6,9 +6,10 @@ export function conditionalGet(etagOf) {
   };
   return async (req, res, next) => {
     const current = await etagOf(req);
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const header = req.headers['if-none-match'];
-    if (header === undefined || !matches(header, current)) return next();
+    const ignored = header === undefined || req.method === 'OPTIONS' || req.method === 'TRACE';
+    if (ignored || !matches(header, current)) return next();
     res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
   };
 }

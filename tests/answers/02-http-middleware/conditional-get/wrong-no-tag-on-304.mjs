@@ -10,7 +10,7 @@ export function conditionalGet(etagOf) {
     const current = await etagOf(req);
     const header = req.headers['if-none-match'];
     if (header === undefined || !matches(header, current)) {
-      if (current !== null) res.set('ETag', current);
+      if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
       return next();
     }
     res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();

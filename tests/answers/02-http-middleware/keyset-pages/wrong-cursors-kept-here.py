@@ -1,4 +1,4 @@
-# Misconception: the server may keep what a cursor means. Another process of the same service doesn't know it.
+# Misconception: the server may remember what its cursors mean. After a restart, or in the next worker, it doesn't.
 import secrets
 
 from aiohttp import web
@@ -8,17 +8,20 @@ def posts(connection):
     kept = {}
 
     async def handler(request):
-        limit, cursor = request.query.get("limit", "20"), request.query.get("cursor")
-        if limit not in {str(n) for n in range(1, 101)} or (cursor is not None and cursor not in kept):
+        text = request.query.get("limit", "20")
+        cursor = request.query.get("cursor")
+        if not (text.isascii() and text.isdigit()) or (cursor is not None and cursor not in kept):
             raise web.HTTPBadRequest()
-        where, values = ("WHERE (created, id) < (?, ?)", kept[cursor]) if cursor else ("", [])
+        if len(text) > 3 or not 1 <= int(text) <= 100:
+            raise web.HTTPBadRequest()
+        where = "WHERE (created, id) < (?, ?)" if cursor else ""
         sql = f"SELECT id, created, title FROM posts {where} ORDER BY created DESC, id DESC LIMIT ?"
-        rows = connection.execute(sql, [*values, int(limit) + 1]).fetchall()
-        items = [dict(zip(("id", "created", "title"), row, strict=True)) for row in rows[: int(limit)]]
-        following = None
-        if len(rows) > int(limit):
-            following = secrets.token_urlsafe(12)
-            kept[following] = [items[-1]["created"], items[-1]["id"]]
-        return web.json_response({"items": items, "next": following})
+        rows = connection.execute(sql, [*kept.get(cursor, []), int(text) + 1]).fetchall()
+        items = [dict(zip(("id", "created", "title"), row, strict=True)) for row in rows[: int(text)]]
+        key = None
+        if len(rows) > int(text):
+            key = secrets.token_hex(8)
+            kept[key] = [items[-1]["created"], items[-1]["id"]]
+        return web.json_response({"items": items, "next": key})
 
     return handler

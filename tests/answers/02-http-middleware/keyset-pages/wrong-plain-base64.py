@@ -17,10 +17,11 @@ def posts(connection):
 
     async def handler(request):
         try:
-            limit = int(request.query.get("limit", 20))
+            text = request.query.get("limit", "20")
+            limit = int(text) if text.isascii() and text.isdigit() else 0
             cursor = request.query.get("cursor")
             after = None if cursor is None else unpack(cursor, 2)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise web.HTTPBadRequest() from None
         if not 1 <= limit <= 100:
             raise web.HTTPBadRequest()

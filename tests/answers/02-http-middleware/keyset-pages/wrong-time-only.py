@@ -13,14 +13,17 @@ def posts(connection):
         value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if type(value) is not list or len(value) != length or any(type(one) is not int for one in value):
             raise ValueError(cursor)
+        if pack(value) != cursor:
+            raise ValueError(cursor)
         return value
 
     async def handler(request):
         try:
-            limit = int(request.query.get("limit", 20))
+            text = request.query.get("limit", "20")
+            limit = int(text) if text.isascii() and text.isdigit() else 0
             cursor = request.query.get("cursor")
             after = None if cursor is None else unpack(cursor, 1)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise web.HTTPBadRequest() from None
         if not 1 <= limit <= 100:
             raise web.HTTPBadRequest()

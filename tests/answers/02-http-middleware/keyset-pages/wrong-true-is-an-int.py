@@ -1,42 +1,37 @@
-# Misconception: isinstance(…, int) means a number. True is one, too.
+# Misconception: isinstance(value, int) means a number. A bool is an int as well, and was never written into a cursor.
 import base64
 import json
-import re
 
 from aiohttp import web
 
 
 def posts(connection):
-    """A handler that answers with a page of posts, newest first."""
-    def encode(created, id):
-        return base64.urlsafe_b64encode(json.dumps([created, id]).encode()).decode().rstrip("=")
+    def pack(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    def decode(cursor):
-        if len(cursor) > 64:  # before anything reads it: deeply nested JSON ends in a RecursionError
-            raise ValueError("not a cursor")
-        created, id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(created, int) or not isinstance(id, int) or max(abs(created), abs(id)) >= 2**63:
-            raise ValueError("not a cursor")
-        if not re.fullmatch("[A-Za-z0-9_-]+", cursor):
-            raise ValueError("not a cursor of ours")
-        return created, id
+    def unpack(cursor, length):
+        value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        if type(value) is not list or len(value) != length:
+            raise ValueError(cursor)
+        if any(not isinstance(one, int) or abs(one) >= 2**63 for one in value):
+            raise ValueError(cursor)
+        return value
 
     async def handler(request):
         try:
-            limit = request.query.get("limit", "20")
-            limit = int(limit) if re.fullmatch("[0-9]{1,3}", limit) else 0
-            after = decode(request.query["cursor"]) if "cursor" in request.query else None
-        except (ValueError, TypeError):
-            raise web.HTTPBadRequest(text="limit or cursor is not valid") from None
+            text = request.query.get("limit", "20")
+            limit = int(text) if text.isascii() and text.isdigit() else 0
+            cursor = request.query.get("cursor")
+            after = None if cursor is None else unpack(cursor, 2)
+        except (ValueError, TypeError, RecursionError):
+            raise web.HTTPBadRequest() from None
         if not 1 <= limit <= 100:
-            raise web.HTTPBadRequest(text="limit goes from 1 to 100")
+            raise web.HTTPBadRequest()
+        sql = "SELECT id, created, title FROM posts"
         where = "WHERE (created, id) < (?, ?)" if after else ""
-        found = connection.execute(
-            f"SELECT id, created, title FROM posts {where} ORDER BY created DESC, id DESC LIMIT ?",
-            [*(after or ()), limit + 1],
-        ).fetchall()
-        items = [{"id": id, "created": created, "title": title} for id, created, title in found[:limit]]
-        more = len(found) > limit
-        return web.json_response({"items": items, "next": encode(items[-1]["created"], items[-1]["id"]) if more else None})
+        rows = connection.execute(f"{sql} {where} ORDER BY created DESC, id DESC LIMIT ?", [*(after or []), limit + 1]).fetchall()
+        more, rows = len(rows) > limit, rows[:limit]
+        items = [dict(zip(("id", "created", "title"), row, strict=True)) for row in rows]
+        return web.json_response({"items": items, "next": pack([rows[-1][1], rows[-1][0]]) if more else None})
 
     return handler

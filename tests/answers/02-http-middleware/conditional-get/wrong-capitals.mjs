@@ -1,6 +1,6 @@
-// Misconception: PUT and DELETE are the methods that change something. POST and PATCH do, too.
+// Misconception: HTTP does not care about capitals. In names of headers; a tag is compared byte by byte.
 export function conditionalGet(etagOf) {
-  const opaque = (tag) => tag.replace(/^W\//, '');
+  const opaque = (tag) => tag.replace(/^W\//, '').toLowerCase();
   const matches = (header, current) => {
     if (current === null) return false;
     if (header.trim() === '*') return true;
@@ -8,10 +8,10 @@ export function conditionalGet(etagOf) {
   };
   return async (req, res, next) => {
     const current = await etagOf(req);
-    if (current !== null) res.set('ETag', current);
+    if (current !== null && /^(GET|HEAD)$/.test(req.method)) res.set('ETag', current);
     const header = req.headers['if-none-match'];
-    const unconditional = !['GET', 'HEAD', 'PUT', 'DELETE'].includes(req.method);
-    if (unconditional || header === undefined || !matches(header, current)) return next();
+    const ignored = header === undefined || req.method === 'OPTIONS' || req.method === 'TRACE';
+    if (ignored || !matches(header, current)) return next();
     res.status(req.method === 'GET' || req.method === 'HEAD' ? 304 : 412).end();
   };
 }
