@@ -30,7 +30,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any, NoReturn
@@ -159,6 +159,43 @@ class Student:
             if error.type == "SyntaxError" and (wrong := _not_javascript(source)):
                 raise DriverError(f"the check's own driver is not JavaScript: {wrong}") from None
             raise
+
+    def node_parts(
+        self,
+        source: str,
+        parts: Sequence[str],
+        /,
+        *,
+        timeout: float = 20.0,
+        flags: list[str] | None = None,
+        **inputs: Any,
+    ) -> Callable[[str], Any]:
+        """A function that gives each part's report, of a driver that is asked for all of them in one Node process.
+
+        For tests that are judged apart: to start Node, and what the answer imports, costs more than most questions.
+        `source` is as for `node`; its `inputs.parts` are the parts wanted, and it returns an object with a report for
+        each. It leaves out those that what came before could spoil. A part that is not there, also because the process
+        ended early, is asked for alone. Nothing runs before the first call.
+        """
+        seen: dict[str, Any] | None = None
+
+        def ask(wanted: list[str]) -> dict[str, Any]:
+            came = self.node(source, timeout=timeout, flags=flags, parts=wanted, **inputs)
+            return came if isinstance(came, dict) else {}
+
+        def report(part: str) -> Any:
+            nonlocal seen
+            if seen is None:
+                seen = {}
+                with contextlib.suppress(AnswerError):  # each part says for itself what is wrong with it
+                    seen = ask([*parts])
+            if part not in seen:
+                seen |= ask([part])
+            if part not in seen:
+                raise DriverError(f"the check's own driver gave no report for {part!r}")
+            return seen[part]
+
+        return report
 
     def serve(self, file: str, *, timeout: float = 10.0) -> Served:
         """Start the Node server that the student saved as `file` (it listens on `process.env.PORT`)."""

@@ -269,7 +269,7 @@ def backendlab(course: Course, count: int, workers: int | None = None) -> Measur
 
 
 def bare(course: Course, count: int) -> Measured:
-    """The limit: see `bare_worker`."""
+    """The limit: see `bare.py`."""
     from backendlab.course.judge import setup_of
 
     tests = {exercise.id: [(test.id, test.source) for test in exercise.tests] for exercise in course.exercises}
@@ -281,50 +281,15 @@ def bare(course: Course, count: int) -> Measured:
         root.mkdir()
         shutil.copytree(course.root / "backendlab", root / "backendlab")
         (root / "node_modules").symlink_to((ROOT / "node_modules").resolve())
-        (root / "jobs.json").write_text(json.dumps({"setup": setup_of(course.source), "jobs": jobs}))
-        words = [sys.executable, "-P", str(Path(__file__).resolve()), "--bare-worker", str(root)]
+        given = {"setup": setup_of(course.source), "jobs": jobs, "at_once": AT_ONCE}
+        (root / "jobs.json").write_text(json.dumps(given))
+        words = [sys.executable, "-P", str(Path(__file__).resolve().with_name("bare.py")), str(root)]
         seconds, memory = command(words, root)
         scores: Scores = {student: dict.fromkeys(points, 0.0) for student, _ in submissions}
         for place, (student, _, _) in enumerate(jobs):
             for test, result in json.loads((root / f"{place}.json").read_text()).items():
                 scores[student][test] = points[test] if result == "passed" else 0.0
         return Measured("bare", count, seconds, scores, memory.peak / 2**20, memory.own / 2**20)
-
-
-def bare_worker(root: Path) -> None:
-    """In a process of its own: run the set-up, then fork for each answer and its tests, as many as keep cores busy."""
-    import gc
-
-    from backendlab import student
-    from backendlab.course import forkserver as f
-
-    given = json.loads((root / "jobs.json").read_text())
-    f.preload()
-    f.become_quiet()
-    if error := f.run_cells(given["setup"]):
-        raise error
-    _, files = student.workspace_files()
-    gc.collect()
-    gc.freeze()
-
-    def one(place: int, answer: str, tests: list[tuple[str, str]]) -> None:
-        student.confine(root / f"work-{place}", files)
-        f.become_quiet()
-        error = f.run_cells([answer])
-        answers = student.Answers(f.shell().user_ns, student.describe(error) if error else None)
-        f.shell().push({"student": student.Student(answers.reply)})
-        results = {name: f.run_test(source)[0] for name, source in tests}
-        (root / f"{place}.json").write_text(json.dumps(results))
-
-    running: dict[int, int] = {}
-    waiting = list(enumerate(given["jobs"]))[::-1]
-    while waiting or running:
-        while waiting and len(running) < AT_ONCE:
-            place, (_, answer, tests) = waiting.pop()
-            running[f.fork(partial(one, place, answer, tests))] = place
-        pid, _ = os.wait()
-        if pid in running:
-            shutil.rmtree(root / f"work-{running.pop(pid)}", ignore_errors=True)
 
 
 # ---- what it comes to -----------------------------------------------------------------------------------------------
@@ -407,11 +372,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="10 and 50 submissions, about nine minutes")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--lesson", default="1", help="such as 01-node-runtime or 1 (default: 1)")
-    parser.add_argument("--bare-worker", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.bare_worker:
-        bare_worker(args.bare_worker)
-        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a folder and a command of ours are to be ended with us
     begun = time.monotonic()
     runs: list[Measured] = []

@@ -297,6 +297,55 @@ def test_what_goes_wrong_in_node_is_an_error_of_the_answer(of, case):
     assert (caught.value.type, words in str(caught.value)) == (kind, True), str(caught.value)
 
 
+PARTS = """
+import { f } from './a.mjs';
+export default async ({ parts, spoils }) => {
+  const reports = {};
+  for (const part of parts) {
+    reports[part] = { came: f(part), pid: process.pid };
+    if (part === spoils) break;
+  }
+  return reports;
+};
+"""
+
+
+def test_parts_are_asked_for_in_one_process(of):
+    seen = of(a_mjs="export const f = (part) => part + part").node_parts(PARTS, ["a", "b", "c"])
+    reports = [seen(part) for part in ("c", "a", "b", "a")]
+    assert [report["came"] for report in reports] == ["cc", "aa", "bb", "aa"]
+    assert len({report["pid"] for report in reports}) == 1
+
+
+def test_what_an_earlier_part_spoils_is_asked_for_alone(of):
+    seen = of(a_mjs="export const f = (part) => part + part").node_parts(PARTS, ["a", "b", "c"], spoils="b")
+    reports = [seen(part) for part in ("a", "b", "c")]
+    assert [report["came"] for report in reports] == ["aa", "bb", "cc"]
+    assert reports[0]["pid"] == reports[1]["pid"] != reports[2]["pid"]
+
+
+def test_a_part_that_ends_the_process_costs_only_itself(of):
+    seen = of(a_mjs="export const f = (part) => part === 'b' ? process.exit(3) : part").node_parts(
+        PARTS, ["a", "b", "c"]
+    )
+    assert [seen("a")["came"], seen("c")["came"]] == ["a", "c"]
+    with pytest.raises(AnswerError, match="status 3"):
+        seen("b")
+
+
+def test_parts_of_what_is_not_done_are_not_done(of):
+    seen = of().node_parts(PARTS, ["a", "b"])
+    for part in ("a", "b"):
+        with pytest.raises(NotDone):
+            seen(part)
+
+
+def test_a_part_that_the_driver_forgot_is_not_the_students_fault(of):
+    seen = of(a_mjs="export const f = 1").node_parts("import { f } from './a.mjs'; export default () => ({})", ["a"])
+    with pytest.raises(DriverError, match="no report for 'a'"):
+        seen("a")
+
+
 def test_a_broken_driver_is_not_the_students_fault(of):
     there = of("def f(): return 1", a_mjs="export const f = () => 1")
     with pytest.raises(DriverError, match="not Python"):

@@ -1,4 +1,4 @@
-"""Jobs that wait, hold the GIL or release it, importable by a spawned process, and the pools to run them in.
+"""Jobs that wait, hold the GIL or release it, importable by another process, and the pools to run them in.
 
 What each does to Python's global interpreter lock (CPython 3.11–3.13, the standard build):
 
@@ -82,7 +82,7 @@ def warm(pool: Executor, workers: int) -> None:
 
     Each gets a job that waits for the others; quick ones would all be taken by the first worker to start.
     """
-    import tempfile  # here, because every spawned process imports this module
+    import tempfile  # here, because what the processes are forked from imports this module
 
     names, until = [str(k) for k in range(workers)], time.time() + 60
     with tempfile.TemporaryDirectory() as folder:
@@ -92,9 +92,14 @@ def warm(pool: Executor, workers: int) -> None:
 
 @contextlib.contextmanager
 def pools(threads: int, processes: int) -> Iterator[tuple[ThreadPoolExecutor, ProcessPoolExecutor]]:
-    """A pool of threads and one of spawned processes, both with all their workers running."""
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
-    with ThreadPoolExecutor(threads) as in_threads, ProcessPoolExecutor(processes, mp_context=spawn) as in_processes:
+    """A pool of threads and one of processes, both with all their workers running.
+
+    The processes are forked by one that has only imported this module: a fork of this process would copy locks that
+    other threads hold, and to start each anew takes ten times as long.
+    """
+    clean = multiprocessing.get_context("forkserver")
+    clean.set_forkserver_preload([__name__])
+    with ThreadPoolExecutor(threads) as in_threads, ProcessPoolExecutor(processes, mp_context=clean) as in_processes:
         warm(in_threads, threads)
         warm(in_processes, processes)
         yield in_threads, in_processes
@@ -122,7 +127,7 @@ def meet(folder: str, name: str, others: Collection[str], until: float) -> str:
 
 async def meet_awaiting(folder: str, name: str, others: Collection[str], until: float) -> str:
     """`meet` for a job on the event loop."""
-    import asyncio  # here, because every spawned process imports this module, and this would double its time
+    import asyncio  # here, as above; this would double the time that it takes
 
     Path(folder, name).touch()
     while _missing(folder, name, others, until):

@@ -1,9 +1,11 @@
 // Hosts what a driver of `student.serve_node` makes: its argument names a JSON file { driver, inputs }. The driver's
 // default export returns an Express app, any function (req, res), or an http.Server.
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 
+// Not imported: an ES module's import of node:http asks for all that it exports, and so loads `fetch`, too, which takes
+// longer than Node takes to start.
+const { createServer } = process.getBuiltinModule('node:http');
 const { driver, inputs } = JSON.parse(readFileSync(process.argv.splice(2, 1)[0], 'utf8'));
 const port = Number(process.env.PORT);
 
