@@ -578,7 +578,9 @@ def _be_apart(serve: Callable[[], _Aiohttp], line: socket.socket, folder: Path) 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stderr = open(null, "w", closefd=False)  # noqa: SIM115
-    for name in [one.name for one in Path("/dev/fd").iterdir()]:  # the parent's connections; their numbers stay taken, for who holds them here
+    for name in [
+        one.name for one in Path("/dev/fd").iterdir()
+    ]:  # the parent's connections; their numbers stay taken, for who holds them here
         with contextlib.suppress(OSError):
             if int(name) != line.fileno() and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 os.dup2(null, int(name), inheritable=False)
