@@ -578,12 +578,11 @@ def _be_apart(serve: Callable[[], _Aiohttp], line: socket.socket, folder: Path) 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stderr = open(null, "w", closefd=False)  # noqa: SIM115
-    for name in [
-        one.name for one in Path("/dev/fd").iterdir()
-    ]:  # the parent's connections; their numbers stay taken, for who holds them here
+    for number in [int(one.name) for one in Path("/dev/fd").iterdir()]:
         with contextlib.suppress(OSError):
-            if int(name) != line.fileno() and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                os.dup2(null, int(name), inheritable=False)
+            if number != line.fileno() and stat.S_ISSOCK(os.fstat(number).st_mode):
+                # The parent's connection. Its number stays taken: what has it here may close it at any time.
+                os.dup2(null, number, inheritable=False)
     process.share(folder)
     try:
         server = serve()

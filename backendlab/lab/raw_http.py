@@ -160,9 +160,9 @@ def exchange(
 
 
 def unreadable(url: str, method: str, path: str, *, timeout: float = 5.0) -> dict[str, Reply]:
-    """What comes back for requests that break the rules so early that a server refuses them by itself, by what is wrong.
+    """What comes back for requests that a server refuses before any handler sees them, by what is wrong with each.
 
-    Node says 431 or 400, aiohttp 400; 0 where the connection was closed without a word. None reaches a handler.
+    Node says 431 or 400, aiohttp 400; 0 where the connection was closed without a word.
     """
     begin, more = f"{method} {path}", "&" if "?" in path else "?"
     heads = {
