@@ -525,21 +525,19 @@ class _Apart:
         theirs.close()
         try:
             self._line.settimeout(timeout + REMOTE_PATIENCE)
-            started = self._next()
-            if started is None:
-                raise _late(timeout) if self.alive else AnswerError("ended the process that was to serve", "Exit")
+            try:
+                said = self._said.readline()
+            except TimeoutError:
+                raise _late(timeout) from None
+            if not said.endswith(b"\n"):
+                raise AnswerError("ended the process that was to serve", "Exit")
+            started = json.loads(said)
             if "error" in started:
                 raise _Raised(started["error"])
             self.url = started["url"]
         except BaseException:
             self.stop()
             raise
-
-    def _next(self) -> Any:
-        """What the fork says next; None if nothing any more."""
-        with contextlib.suppress(OSError, ValueError):
-            return json.loads(self._said.readline())
-        return None
 
     @property
     def alive(self) -> bool:
@@ -551,9 +549,10 @@ class _Apart:
         return not self._over
 
     def output(self) -> str:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it has ended
             self._line.sendall(b"log\n")
-        return str(self._next() or "")
+            return str(json.loads(self._said.readline()))
+        return ""
 
     def stop(self) -> None:
         self._said.close()
