@@ -12,6 +12,7 @@ at the other end of a socket (`remote` here, `serve_questions` there). So a chec
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -24,12 +25,15 @@ import math
 import os
 import re
 import secrets
+import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import CodeType
@@ -215,11 +219,15 @@ class Student:
                 raise DriverError(f"the check's own driver is not JavaScript: {wrong}") from None
             raise
 
-    def serve_aiohttp(self, source: str, /, *, timeout: float = 10.0, **inputs: Any) -> Served:
+    def serve_aiohttp(
+        self, source: str, /, *, timeout: float = 10.0, own_process: bool = False, **inputs: Any
+    ) -> Served:
         """Start an aiohttp server in which the student's functions take part, in a thread where they are.
 
         `source` defines `app(**inputs)`, a function or a coroutine function that returns a `web.Application`, and sees
-        the student's variables.
+        the student's variables. With `own_process` it runs in a fork of the process where they are: what it keeps in
+        variables ends with it, so the second of two such servers, one after the other, is the first one restarted. Both
+        see the same workspace. What it prints is lost, and the fork has none of the sockets that were open before.
         """
         try:
             code = _driver(source)
@@ -227,7 +235,8 @@ class Student:
             raise DriverError(f"the check's own driver is not Python: {error}") from None
         if "app" not in code.co_names:
             raise DriverError("the check's own driver defines no function `app(**inputs)`")
-        return self._served({"do": "serve_aiohttp", "source": source, "inputs": inputs, "timeout": timeout}, "your app")
+        question = {"do": "serve_aiohttp", "source": source, "inputs": inputs, "timeout": timeout}
+        return self._served({**question, "own_process": own_process}, "your app")
 
     def _served(self, question: Question, about: str) -> Served:
         match self._value(question, about):
@@ -399,13 +408,16 @@ class Answers:
             exec(_driver(question["source"]), scope)
             return scope["app"](**question["inputs"])
 
-        try:
-            return self._keep(lambda: _Aiohttp(make, question["timeout"]))
-        except NameError as error:
-            asked_by_driver = traceback.extract_tb(error.__traceback__)[-1].filename == "<driver>"
-            if asked_by_driver and error.name and error.name not in self.namespace:
-                raise _Raised(self._why_missing(error.name)) from None
-            raise
+        def serve() -> _Aiohttp:
+            try:
+                return _Aiohttp(make, question["timeout"])
+            except NameError as error:
+                asked_by_driver = traceback.extract_tb(error.__traceback__)[-1].filename == "<driver>"
+                if asked_by_driver and error.name and error.name not in self.namespace:
+                    raise _Raised(self._why_missing(error.name)) from None
+                raise
+
+        return self._keep(lambda: _Apart(serve, question["timeout"]) if question["own_process"] else serve())
 
     def _keep(self, start: Callable[[], Any]) -> dict[str, Any]:
         """Start a server and keep it under a number."""
@@ -524,6 +536,101 @@ class _Aiohttp:
                 ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_Stopped)
             )
             self._over.wait(0.05)
+
+
+class _Apart:
+    """The same in a fork of this process, which ends with `stop`, and at the latest when this process is gone.
+
+    Raises what making the app raised there.
+    """
+
+    def __init__(self, serve: Callable[[], _Aiohttp], timeout: float):
+        from backendlab.lab import process
+
+        folder = process.workspace()
+        self._line, theirs = socket.socketpair()
+        self._said = self._line.makefile("rb")
+        self._over = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of this process's threads: the fork uses none of them
+            self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _be_apart(serve, theirs, folder)
+            finally:
+                os._exit(0)
+        theirs.close()
+        try:
+            self._line.settimeout(timeout + REMOTE_PATIENCE)
+            try:
+                said = self._said.readline()
+            except TimeoutError:
+                raise _late(timeout) from None
+            if not said.endswith(b"\n"):
+                raise AnswerError("ended the process that was to serve", "Exit")
+            started = json.loads(said)
+            if "error" in started:
+                raise _Raised(started["error"])
+            self.url = started["url"]
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        if not self._over:
+            try:
+                self._over = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+            except ChildProcessError:  # somebody else has waited for it
+                self._over = True
+        return not self._over
+
+    def output(self) -> str:
+        with contextlib.suppress(OSError, ValueError):  # it has ended
+            self._line.sendall(b"log\n")
+            return str(json.loads(self._said.readline()))
+        return ""
+
+    def stop(self) -> None:
+        self._said.close()
+        self._line.close()  # its word to end
+        last = time.monotonic() + 4.0
+        while self.alive and time.monotonic() < last:
+            time.sleep(0.002)
+        if self.alive:
+            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
+            self._over = True
+
+
+def _be_apart(serve: Callable[[], _Aiohttp], line: socket.socket, folder: Path) -> None:
+    """In a fresh fork: serve, tell the log when asked for it, and end when the other end of the line closes."""
+    from backendlab.lab import process
+
+    atexit._clear()  # the parent's farewells are not ours
+    signal.set_wakeup_fd(-1)  # nor are its signals; an interrupt of the notebook is for the notebook
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stderr = open(null, "w", closefd=False)  # noqa: SIM115
+    for number in [int(one.name) for one in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):
+            if number != line.fileno() and stat.S_ISSOCK(os.fstat(number).st_mode):
+                # The parent's connection. Its number stays taken: what has it here may close it at any time.
+                os.dup2(null, number, inheritable=False)
+    process.share(folder)
+    try:
+        server = serve()
+    except BaseException as error:
+        line.sendall(_dump({"error": describe(error)}).encode() + b"\n")
+        return
+    line.sendall(_dump({"url": server.url}).encode() + b"\n")
+    with line.makefile("rb") as asked:
+        while asked.readline():
+            line.sendall(_dump(server.output()[-100_000:]).encode() + b"\n")
+    server.stop()
+    atexit._run_exitfuncs()  # ends what this process has started
 
 
 class _Lines(logging.Handler):

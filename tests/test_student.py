@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import threading
 import time
 import urllib.request
+import warnings
 
 import psutil
 import pytest
@@ -443,6 +446,113 @@ def test_what_a_python_answer_defines_is_served(of):
         assert app.peak_rss(anew=True) > 0
     with pytest.raises(OSError, match="refused"):
         get(app.url)
+
+
+COUNT = """
+import os
+from aiohttp import web
+
+count = 0
+
+async def app(fail=""):
+    if fail == "dies":
+        os._exit(3)
+    async def counted(request):
+        global count
+        count += 1
+        if fail:
+            raise KeyError(fail)
+        return web.json_response([next_number(), count, os.getpid(), os.getcwd()])
+    made = web.Application()
+    made.add_routes([web.get("/", counted)])
+    return made
+"""
+NUMBERS = "numbers = [0]\ndef next_number():\n numbers[0] += 1\n return numbers[0]"
+HERE = "import os\ndef driver(): return [os.getpid(), next_number(), os.getcwd()]"
+
+
+def test_an_app_in_a_process_of_its_own_is_one_that_can_be_restarted(of):
+    there = of(NUMBERS)
+    pid, number, folder = there.drive(HERE)
+    for _ in range(2):  # each begins with what the answer had, and takes nothing back
+        with there.serve_aiohttp(COUNT, own_process=True) as app:
+            came = [json.loads(get(app.url).text) for _ in range(2)]
+            assert [one[0] for one in came] == [number + 1, number + 2]
+            assert came[0][2] == came[1][2] != pid
+            assert came[0][3] == folder
+            assert app.alive()
+            assert app.peak_rss() > 0
+        with pytest.raises(OSError, match="refused"):
+            get(app.url)
+        assert not psutil.pid_exists(came[0][2])
+    assert there.drive(HERE)[:2] == [pid, number + 1]
+
+
+def test_an_app_in_a_process_of_its_own_stands_beside_one_that_is_not(of):
+    there = of(NUMBERS)
+    with there.serve_aiohttp(COUNT) as here, there.serve_aiohttp(COUNT, own_process=True) as app:
+        assert [json.loads(get(one.url).text)[0] for one in (here, app, here)] == [1, 1, 2]
+        here.stop()
+        with pytest.raises(OSError, match="refused"):  # though the fork was made while it listened
+            get(here.url)
+        assert json.loads(get(app.url).text)[0] == 2
+
+
+def test_an_app_in_a_process_of_its_own_says_what_went_wrong(of):
+    there = of("def f():\n raise NotImplementedError('f')\ndef g():\n raise ValueError('too few')")
+    with there.serve_aiohttp(COUNT, own_process=True, fail="which one") as app:
+        assert get(app.url).status == 500
+        assert "which one" in app.log()
+    for call, error, words in (
+        ("f()", NotDone, "f"),
+        ("g()", AnswerError, "ValueError: too few"),
+        ("h()", NotDone, "h"),
+        ("7", AnswerError, r"web\.Application"),
+    ):
+        with pytest.raises(error, match=words):
+            there.serve_aiohttp(f"def app(): return {call}", own_process=True)
+    with pytest.raises(AnswerError, match="ended the process that was to serve"):
+        there.serve_aiohttp(COUNT, own_process=True, fail="dies")
+    with pytest.raises(AnswerError, match="did not end within"):
+        there.serve_aiohttp("import time\ndef app(): time.sleep(1)", own_process=True, timeout=0.2)
+    assert there.drive("def driver(): return 7") == 7
+
+
+def test_an_app_in_a_process_of_its_own_ends_with_the_answer(monkeypatch):
+    monkeypatch.setattr(student, "REMOTE_PATIENCE", 1.0)
+    with forked(NUMBERS, {}) as there:
+        app = there.serve_aiohttp(COUNT, own_process=True)
+        pid = json.loads(get(app.url).text)[2]
+        with pytest.raises(AnswerError, match="ended the process"):
+            there.drive("import os, signal\ndef driver(): os.kill(os.getpid(), signal.SIGKILL)")
+        deadline = time.monotonic() + 20
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_an_app_in_a_process_of_its_own_from_a_notebook_whose_loop_runs():
+    """As in a kernel: the check is asked within a running loop, and other threads hold locks that a fork copies."""
+    lock, held = threading.Lock(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            time.sleep(1.0)
+
+    async def cell():
+        there = student.local(answers(NUMBERS, {}).namespace)
+        with there.serve_aiohttp(COUNT, own_process=True) as app:
+            os.kill(json.loads(get(app.url).text)[2], signal.SIGINT)  # an interrupt of the notebook goes to its group
+            return json.loads(get(app.url).text)[0]
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert asyncio.run(cell()) == 2
+    thread.join()
 
 
 def test_an_app_that_holds_its_loop_is_ended(of):

@@ -193,10 +193,15 @@ def confine(directory: Path) -> None:
 
     For a process in a sandbox, which nothing outlives; a janitor for each would cost more than what it runs.
     """
-    global _owner, _workspace
     directory.mkdir()
     _link_packages(directory)
     os.chdir(directory)
+    share(directory)
+
+
+def share(directory: Path) -> None:
+    """In a fork: have the parent's workspace for one's own, and start no janitor; the parent's ends what is left."""
+    global _owner, _workspace
     with _lock:
         _inherited.append(_owner)
         _owner, _workspace = _Owner(confined=True), directory

@@ -159,6 +159,29 @@ def exchange(
         return connection.read("HEAD" if method == b"HEAD" else "GET", timeout=timeout, largest=largest)
 
 
+def unreadable(url: str, method: str, path: str, *, timeout: float = 5.0) -> dict[str, Reply]:
+    """What comes back for requests that a server refuses before any handler sees them, by what is wrong with each.
+
+    Node says 431 or 400, aiohttp 400; 0 where the connection was closed without a word.
+    """
+    begin, more = f"{method} {path}", "&" if "?" in path else "?"
+    heads = {
+        "a header of 20,000 bytes": f"{begin} HTTP/1.1\r\nHost: x\r\nX-Huge: {'x' * 20_000}\r\n\r\n",
+        "a path of 20,000 bytes": f"{begin}{more}{'x' * 20_000} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "a first line that ends after the method": f"{method}\r\nHost: x\r\n\r\n",
+        "a header without a colon": f"{begin} HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n",
+        "a Content-Length that is no number": f"{begin} HTTP/1.1\r\nHost: x\r\nContent-Length: 1_0\r\n\r\n0123456789",
+        "two Content-Lengths": f"{begin} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n01",
+        "a Content-Length, and chunks": f"{begin} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "a head cut off": f"{begin} HTTP/1.1\r\nHost: x\r\nX-Cut: o",
+    }
+    return {
+        what: exchange(url, head.encode(), half_close=what == "a head cut off", timeout=timeout)
+        for what, head in heads.items()
+    }
+
+
 def go_away(url: str, *pieces: bytes | float, reset: bool = False) -> None:
     """Send bytes and pauses, then leave without reading anything."""
     connection = Connection(url)

@@ -105,3 +105,33 @@ def test_a_client_that_goes_away(reset: bool) -> None:
             except ConnectionResetError:
                 came = b"reset"
     assert came == (b"reset" if reset else b"GET")
+
+
+def test_what_breaks_the_rules_is_sent_as_it_is() -> None:
+    """Which of them a real server refuses, the lessons' exercises ask of Node and aiohttp."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                with contextlib.suppress(OSError):
+                    connection, _ = listening.accept()
+                    with connection:
+                        if heard and heard[-1] == b"last":
+                            return
+                        heard.append(connection.recv(1 << 16))
+                        connection.sendall(
+                            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        )
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        replies = raw_http.unreadable(url, "PUT", "/a?b=1")
+        heard.append(b"last")
+        raw_http.go_away(url)
+        thread.join(30)
+    assert all(reply.status in (0, 400) for reply in replies.values()), replies
+    assert len(heard) == len(replies) + 1
+    assert all(head.startswith(b"PUT") for head in heard[:-1])
+    assert any(head.startswith(b"PUT /a?b=1&xxx") for head in heard)
