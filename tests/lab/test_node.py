@@ -89,9 +89,7 @@ STUBBORN = {
 def test_an_interrupt_stops_it(kernel, cell, case):
     running = kernel.begin(f"%%node\n{STUBBORN[case]}")
     kernel.read(running, "go")
-    kernel.interrupt()
-    ran = kernel.read(running)
-    assert ran.error.startswith("NodeError: Node ")
+    assert kernel.interrupted(running).error.startswith("NodeError: Node ")
     assert cell("console.log('on')").stdout == "on\n"
 
 

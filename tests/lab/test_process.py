@@ -98,8 +98,7 @@ def test_nothing_outlives_a_running_node_cell(tmp_path, way):
         cell = kernel.begin(FOREGROUND)
         kernel.read(cell, "all there")
         if way == "interrupt":
-            kernel.interrupt()
-            assert "NodeError" in kernel.read(cell).error
+            assert "NodeError" in kernel.interrupted(cell).error
             assert [words for words in living(kernel.token).values() if "sleep" in words or "node" in words] == []
         else:
             kernel.end(way)
@@ -122,15 +121,13 @@ def test_an_interrupt_ends_the_block_and_nothing_else(tmp_path):
         kernel.run("import time\nfrom backendlab.lab import process\noutside = process.start(['sleep', '1000'])")
         cell = kernel.begin("with process.start(['sleep', '1000']) as inside:\n    print('in')\n    time.sleep(100)")
         kernel.read(cell, "in\n")
-        kernel.interrupt()
-        assert kernel.read(cell).error.startswith("KeyboardInterrupt")
+        assert kernel.interrupted(cell).error.startswith("KeyboardInterrupt")
         assert kernel.value("inside.alive, inside.directory.exists(), outside.alive") == "False False True"
         kernel.interrupt()  # of an idle kernel
         assert kernel.value("outside.alive") == "True"
         cell = kernel.begin("print('in')\nprocess.start(['sleep', '1000'], ready=lambda process: False)")
         kernel.read(cell, "in\n")
-        kernel.interrupt()
-        assert kernel.read(cell).error.startswith("KeyboardInterrupt")
+        assert kernel.interrupted(cell).error.startswith("KeyboardInterrupt")
         assert list(living(kernel.token).values()).count("sleep 1000") == 1
 
 
