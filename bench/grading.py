@@ -2,6 +2,7 @@
 
     python bench/grading.py --quick     # nine minutes: 10 and 50 submissions
     python bench/grading.py             # 10, 50, 200 and 1,000
+    python bench/grading.py --minutes 30    # the same, without what would end later
     python bench/grading.py --json      # one object, for a machine to read
 
 Submissions of a lesson (the first, unless `--lesson` says otherwise), of four kinds in turn: all right, every second
@@ -66,7 +67,7 @@ SLOW = {  # what a slow answer begins with: processor time that no grader can sa
 }
 QUICK, FULL = (10, 50), (10, 50, 200, 1000)
 QUICK_PAIR, FULL_PAIR = 20, 50  # submissions for one worker beside two
-QUICK_BUDGET = 525.0  # seconds: what would end later is left out, and said to be
+QUICK_MINUTES = 8.75  # what would end later is left out, and said to be
 
 Scores = dict[str, dict[str, float]]  # by student, by test
 
@@ -370,11 +371,13 @@ def row(run: Measured) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="10 and 50 submissions, about nine minutes")
+    parser.add_argument("--minutes", type=float, help="leave out what would end later (default: 8.75 with --quick)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--lesson", default="1", help="such as 01-node-runtime or 1 (default: 1)")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a folder and a command of ours are to be ended with us
     begun = time.monotonic()
+    minutes = args.minutes or (QUICK_MINUTES if args.quick else float("inf"))
     runs: list[Measured] = []
     left_out: list[str] = []
 
@@ -387,11 +390,9 @@ def main() -> int:
         say(row(runs[-1]))
 
     def too_long(side: str, count: int) -> bool:
-        """Would this run go beyond what --quick may take, by how long ours took, or what is like it, the last time?"""
+        """Would this run go beyond the minutes there are, by how long ours took, or what is like it, the last time?"""
         before = [run for run in runs if run.side == side] or [run for run in runs if run.side in (ONE, OURS)]
-        if not args.quick or not before:
-            return False
-        if time.monotonic() - begun + before[-1].a_submission * count <= QUICK_BUDGET:
+        if not before or time.monotonic() - begun + before[-1].a_submission * count <= 60 * minutes:
             return False
         left_out.append(f"{side} with {count}")
         return True
